@@ -3,7 +3,7 @@ import type { Bytes, DiskId, WorkloadName } from './ids.ts';
 import { parseBytes, parseDiskId, parseWorkloadName } from './ids.ts';
 
 /** Turns a throwing parse function into a zod step that reports its message under the field's path. */
-const checked = <In, Out>(parse: (value: In) => Out) =>
+export const checked = <In, Out>(parse: (value: In) => Out) =>
   function transform(value: In, context: z.RefinementCtx): Out {
     try {
       return parse(value);

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { parseRestoreId, parseRestorePointId, type RestoreId, type RestorePointId } from './ids.ts';
+import { checked, diskIdSchema, workloadNameSchema } from './manifest.ts';
+
+const restorePointSelectorSchema = z
+  .union([
+    z.string().transform(checked<string, RestorePointId>(parseRestorePointId)),
+    z.strictObject({
+      workload: workloadNameSchema,
+      at: z
+        .union([z.literal('latest'), z.iso.datetime()])
+        .default('latest')
+        .describe('`latest`, or a time (ISO 8601, UTC): the newest restore point not after it'),
+    }),
+  ])
+  .describe('A restore point by its id, or a workload and a moment');
+
+const awsId = (prefix: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), `must be an id like ${prefix}-0123456789abcdef0`);
+
+const tagsSchema = z
+  .record(z.string().min(1).max(128), z.string().max(256))
+  .refine((tags) => Object.keys(tags).every((key) => !/^(aws:|landfall:)/.test(key)), {
+    message: 'keys that begin with aws: or landfall: are reserved',
+  });
+
+const targetSchema = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Name tag of the instance; default: the workload’s name'),
+  instanceType: z.string().min(1).optional().describe('Default: the source instance’s type'),
+  subnetId: awsId('subnet').optional().describe('Default: the source instance’s subnet'),
+  securityGroupIds: z
+    .array(awsId('sg'))
+    .min(1)
+    .optional()
+    .describe('Default: the source instance’s security groups when they exist in the subnet’s VPC'),
+  privateIpAddress: z.ipv4().optional().describe('A free address of the subnet; default: EC2 chooses'),
+  keyName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Key pair shown with the instance; the restored disks keep their own keys'),
+  iamInstanceProfile: z.string().min(1).optional().describe('Name of an instance profile; default: none'),
+  imageId: awsId('ami')
+    .optional()
+    .describe('Image to launch from before the root volume is swapped; default: chosen by the plan'),
+  tags: tagsSchema.default({}).describe('Added to instance and volumes'),
+  powerOn: z.boolean().default(true).describe('Start the instance when everything is attached'),
+});
+
+const diskSchema = z.strictObject({
+  id: diskIdSchema.describe('Id of a disk in the restore point'),
+  volumeType: z.enum(['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard']).optional(),
+  iops: z.number().int().positive().optional(),
+  throughput: z.number().int().positive().optional().describe('MiB/s; gp3 only'),
+  encrypted: z.boolean().optional(),
+  kmsKeyId: z.string().min(1).optional().describe('Key id, alias or ARN; implies encrypted'),
+  deviceName: z
+    .string()
+    .regex(/^(\/dev\/)?[a-z][a-z0-9]+$/, 'must be a device name like /dev/sdf')
+    .optional(),
+});
+
+/** What a caller asks for. Shared by the state machine, the command line and the documentation. */
+export const restoreRequestSchema = z.strictObject({
+  restoreId: z
+    .string()
+    .transform(checked<string, RestoreId>(parseRestoreId))
+    .optional()
+    .describe('Names the restore; default: the execution’s name'),
+  restorePoint: restorePointSelectorSchema,
+  repository: z
+    .string()
+    .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/.*)?$/, 'must be of the form s3://bucket/prefix')
+    .optional()
+    .describe('Default: the stack’s own repository'),
+  strategy: z.enum(['auto', 'upload']).default('auto').describe('How the disks become volumes'),
+  target: targetSchema.prefault({}),
+  disks: z
+    .array(diskSchema)
+    .default([])
+    .superRefine((disks, context) => {
+      const seen = new Set<string>();
+      for (const [index, { id }] of disks.entries()) {
+        if (seen.has(id)) {
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'id'],
+            message: `disk "${id}" is named twice; merge the two entries into one`,
+          });
+        }
+        seen.add(id);
+      }
+    })
+    .describe('Settings of single disks; a disk that is not named gets the source volume’s settings'),
+  reason: z.string().max(1000).optional().describe('Kept with the result'),
+  onFailure: z
+    .enum(['cleanUp', 'keep'])
+    .default('cleanUp')
+    .describe('`keep` leaves what was made for inspection until it expires'),
+});
+
+export type RestoreRequest = z.output<typeof restoreRequestSchema>;
+export type RestoreRequestInput = z.input<typeof restoreRequestSchema>;
+
+/** One thing that is wrong or worth knowing about a request, and what to do about it. */
+export const findingSchema = z.strictObject({
+  severity: z.enum(['error', 'warning']),
+  /** Path of the request's field, e.g. `target.subnetId`. */
+  field: z.string(),
+  value: z.string(),
+  problem: z.string(),
+  fix: z.string(),
+});
+export type RequestFinding = z.infer<typeof findingSchema>;
+
+/** One line a person can act on: field, value, problem, fix. */
+export function describeFinding({ field, value, problem, fix }: RequestFinding): string {
+  return `${field} = ${value}: ${problem}. ${fix}`;
+}
+
+export type ParsedRequest =
+  | { readonly ok: true; readonly request: RestoreRequest }
+  | { readonly ok: false; readonly findings: RequestFinding[] };
+
+/** Parses a request; all mistakes at once, each with field, value and fix. */
+export function parseRestoreRequest(input: unknown): ParsedRequest {
+  const parsed = restoreRequestSchema.safeParse(input);
+  if (parsed.success) return { ok: true, request: parsed.data };
+  return { ok: false, findings: parsed.error.issues.flatMap((issue) => findingsOf(issue, input)) };
+}
+
+function findingsOf(issue: z.core.$ZodIssue, input: unknown): RequestFinding[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      severity: 'error' as const,
+      field: fieldName([...issue.path, key]),
+      value: shown(valueAt(input, [...issue.path, key])),
+      problem: 'is not a field of a restore request',
+      fix: 'Remove it, or correct its spelling',
+    }));
+  }
+  return [
+    {
+      severity: 'error',
+      field: fieldName(issue.path),
+      value: shown(valueAt(input, issue.path)),
+      problem: issue.message.replace(/\.$/, ''),
+      fix: 'Correct the value',
+    },
+  ];
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  const name = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  return name.replace(/^\./, '') || 'request';
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    input,
+  );
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+
+/*
+ * What lies in the control bucket about one restore:
+ *
+ *   restores/<restoreId>/claim.json                              who works on it and how far it is
+ *   restores/<restoreId>/<attempt>/plan.json                     what that attempt does
+ *   restores/<restoreId>/<attempt>/ledger/<kind>/<name>.json     one entry for each thing it makes
+ *   restores/<restoreId>/<attempt>/result.json                   how it ended
+ */
+
+/** A restore's life: `open` while it makes things, `closing` once clean-up has begun, `closed` when nothing is left to do. */
+export const claimSchema = z.strictObject({
+  restoreId: z.string(),
+  attempt: z.number().int().positive(),
+  executionArn: z.string(),
+  claimedAt: z.iso.datetime(),
+  state: z.enum(['open', 'closing', 'closed']),
+  onFailure: z.enum(['cleanUp', 'keep']),
+});
+
+export const ledgerKindSchema = z.enum([
+  'bucket',
+  'upload',
+  'import-task',
+  'snapshot',
+  'volume',
+  'image',
+  'security-group',
+  'instance',
+  'attachment',
+]);
+
+/**
+ * One thing a restore makes. Written as an intent before the thing is made; every later moment is added to it.
+ * Names: the disk's id for what belongs to a disk, `launch` and `placeholder-root` for the launch image's parts
+ * and the root it brought, `target`, `temporary`, `isolated` for the others.
+ */
+export const ledgerEntrySchema = z.strictObject({
+  kind: ledgerKindSchema,
+  name: z.string(),
+  diskId: z.string().optional(),
+  step: z.string(),
+  executionArn: z.string(),
+  intendedAt: z.iso.datetime(),
+  /** Id in AWS: volume id, bucket name, task id, …; absent until it is known. */
+  resourceId: z.string().optional(),
+  createdAt: z.iso.datetime().optional(),
+  /** When it was seen in the state that it was made for. */
+  readyAt: z.iso.datetime().optional(),
+  /** When it became part of the result: from then on clean-up leaves it alone. */
+  handedOverAt: z.iso.datetime().optional(),
+  removedAt: z.iso.datetime().optional(),
+  /** Why it was left behind, where clean-up may not or could not remove it. */
+  keptBecause: z.string().optional(),
+});
+
+/** How a restore ended: kept as result.json, and the execution's output when it succeeds. */
+export const resultSchema = z.strictObject({
+  restoreId: z.string(),
+  attempt: z.number().int().positive(),
+  executionArn: z.string(),
+  outcome: z.enum(['restored', 'failed']),
+  restorePoint: z.string().optional(),
+  workload: z.string().optional(),
+  strategy: z.string().optional(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime(),
+  error: z.strictObject({ name: z.string(), cause: z.string() }).optional(),
+  instance: z
+    .strictObject({
+      instanceId: z.string(),
+      name: z.string(),
+      instanceType: z.string(),
+      availabilityZone: z.string(),
+      started: z.enum(['running', 'not-started', 'not-asked']),
+      /** Why it is not running although it was asked for: the machine is restored all the same. */
+      startProblem: z.string().optional(),
+      statusChecks: z.string().optional(),
+      consoleOutput: z.string().optional(),
+    })
+    .optional(),
+  volumes: z.array(
+    z.strictObject({
+      diskId: z.string(),
+      volumeId: z.string(),
+      deviceName: z.string(),
+      sizeGiB: z.number().int(),
+      diskBytes: z.number().int(),
+    }),
+  ),
+  phases: z.array(
+    z.strictObject({
+      phase: z.string(),
+      diskId: z.string().optional(),
+      startedAt: z.iso.datetime(),
+      endedAt: z.iso.datetime().optional(),
+    }),
+  ),
+  cleanedUp: z.array(z.strictObject({ kind: ledgerKindSchema, resourceId: z.string() })),
+  leftBehind: z.array(
+    z.strictObject({ kind: ledgerKindSchema, resourceId: z.string().optional(), because: z.string() }),
+  ),
+  reason: z.string().optional(),
+});
+
+export type Claim = z.infer<typeof claimSchema>;
+export type LedgerKind = z.infer<typeof ledgerKindSchema>;
+export type LedgerEntry = z.infer<typeof ledgerEntrySchema>;
+export type RestoreResult = z.infer<typeof resultSchema>;
+export type Phase = RestoreResult['phases'][number];
+
+export const claimKey = (restoreId: string): string => `restores/${restoreId}/claim.json`;
+export const attemptPrefix = (restoreId: string, attempt: number): string =>
+  `restores/${restoreId}/${attempt}/`;
+export const planKey = (restoreId: string, attempt: number): string =>
+  `${attemptPrefix(restoreId, attempt)}plan.json`;
+export const ledgerPrefix = (restoreId: string, attempt: number): string =>
+  `${attemptPrefix(restoreId, attempt)}ledger/`;
+export const ledgerKey = (
+  restoreId: string,
+  attempt: number,
+  { kind, name }: Pick<LedgerEntry, 'kind' | 'name'>,
+): string => `${ledgerPrefix(restoreId, attempt)}${kind}/${name}.json`;
+export const resultKey = (restoreId: string, attempt: number): string =>
+  `${attemptPrefix(restoreId, attempt)}result.json`;
+
+/** Tags of everything a restore makes. */
+export const TAG = {
+  restore: 'landfall:restore',
+  role: 'landfall:role',
+  /** `<attempt>/<kind>/<name>` of its ledger entry. */
+  entry: 'landfall:entry',
+  /** ISO time after which a temporary thing may be swept. */
+  expires: 'landfall:expires',
+} as const;
+
+const PHASE_TITLES: Partial<Record<LedgerKind, string>> = {
+  bucket: 'create the temporary bucket',
+  upload: 'upload as RAW',
+  'import-task': 'import as snapshot',
+  volume: 'create volume',
+  image: 'register launch image',
+  instance: 'launch and stop target',
+  attachment: 'attach volume',
+};
+
+/** The phases a restore went through, oldest first, told from its ledger alone. */
+export function phasesOf(entries: readonly LedgerEntry[]): Phase[] {
+  return entries
+    .filter(({ kind, name }) => kind in PHASE_TITLES && name !== 'placeholder-root')
+    .map(({ kind, name, diskId, intendedAt, readyAt, createdAt }) => ({
+      phase: name === 'launch' && kind === 'volume' ? 'create launch volume' : (PHASE_TITLES[kind] ?? kind),
+      ...(diskId === undefined ? {} : { diskId }),
+      startedAt: intendedAt,
+      ...((readyAt ?? createdAt) === undefined ? {} : { endedAt: readyAt ?? createdAt }),
+    }))
+    .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+}
