@@ -1,0 +1,49 @@
+/** The repository engine: format version 1 of `docs/repository-format.md` on a {@link Store}. */
+export {
+  type BackupDisk,
+  type BackupProgress,
+  type BackupRequest,
+  type BackupResult,
+  type BackupStats,
+  backUp,
+} from './back-up.ts';
+export type { BlockTarget } from './block-target.ts';
+export {
+  CorruptBlock,
+  CorruptObject,
+  DiskNotFound,
+  InvalidBackup,
+  LeaseLost,
+  type Place,
+  RepositoryBusy,
+  RepositoryNotFound,
+  RestorePointNotFound,
+  SourceHintWrong,
+  SourceReadShort,
+  SourceSizeChanged,
+  TargetTooSmall,
+  UnsupportedRepository,
+} from './errors.ts';
+export { makeFolderStore } from './folder-store.ts';
+export { type DiskPiece, type DiskReader, openDisk } from './open-disk.ts';
+export { createRepository, openRepository, type Repository } from './repository.ts';
+export { type RestoreProgress, restoreDisk } from './restore-disk.ts';
+export {
+  findRestorePoint,
+  listRestorePoints,
+  type RestorePointEntry,
+  readManifest,
+} from './restore-points.ts';
+export { makeS3Client, makeS3Store, parseS3Url } from './s3-store.ts';
+export type { DiskSource, Extent } from './source.ts';
+export {
+  InvalidKey,
+  ObjectNotFound,
+  ObjectTooShort,
+  type Store,
+  StoreAccessDenied,
+  type StoredObject,
+  StoreFailed,
+  StoreNotFound,
+} from './store.ts';
+export { type Finding, type VerifyProgress, type VerifyResult, verify } from './verify.ts';
