@@ -1,0 +1,153 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { WireAnswer, WireRequest } from './protocols/http-message.ts';
+import { isAnswerBody } from './protocols/http-message.ts';
+import { makeRequestBody } from './request-body.ts';
+
+/** What becomes of a request: an answer, or the connection is cut without one. */
+export type Outcome = { readonly kind: 'answer'; readonly answer: WireAnswer } | { readonly kind: 'cut' };
+
+export interface HttpServerOptions {
+  readonly port: number;
+  /** Carries a request out; `signal` is aborted when the client hangs up. Must not throw for anything a client sends. */
+  handle(request: WireRequest, signal: AbortSignal): Promise<Outcome>;
+  /** Told of mistakes of ours that a client only sees as a cut connection. */
+  log(line: string): void;
+}
+
+export interface HttpServer {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Signed URLs and object metadata (2 KiB) make long headers; Node's default limit is 16 KiB. */
+const MAX_HEADER_BYTES = 64 * 1024;
+/** Longer than any pause of an SDK between calls, so that it never sends into a connection we just closed. */
+const KEEP_ALIVE_MS = 600_000;
+/** A rest of an unread body up to here is read away so that the connection can go on; more is cut off. */
+const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
+
+/** Serves HTTP on the loopback interface only: the region trusts whoever reaches it. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, noDelay: true }, (request, response) => {
+    serve(options, request, response).catch((error) => {
+      options.log(`answering ${request.method} ${request.url} failed: ${String(error)}`);
+      response.destroy();
+    });
+  });
+  // Uploads and held calls may take any time; only the headers have to come promptly.
+  server.requestTimeout = 0;
+  server.timeout = 0;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await listen(server, options.port);
+  const { port } = server.address() as AddressInfo;
+  return { endpoint: `http://127.0.0.1:${port}`, stop: () => close(server) };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+async function serve(
+  options: HttpServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const hangUp = new AbortController();
+  response.on('close', () => {
+    if (!response.writableFinished) hangUp.abort(new ClientGone('the client has hung up'));
+  });
+  // A reset connection is reported here and by `close`: the latter is enough.
+  request.on('error', () => {});
+  response.on('error', () => {});
+  const outcome = await options.handle(wireRequest(request), hangUp.signal);
+  if (response.destroyed) return;
+  if (outcome.kind === 'cut') {
+    request.socket.destroy();
+    return;
+  }
+  await drain(request);
+  await send(outcome.answer, request.method === 'HEAD', response);
+}
+
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+function wireRequest(request: IncomingMessage): WireRequest {
+  const url = request.url ?? '/';
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const hostBucket = bucketOfHost(request.headers.host ?? '');
+  return {
+    method: request.method ?? 'GET',
+    path: hostBucket === undefined ? path : `/${hostBucket}${path}`,
+    query: mark < 0 ? [] : [...new URLSearchParams(url.slice(mark + 1))],
+    headers: request.headers,
+    body: makeRequestBody(request),
+  };
+}
+
+/** Clients that were given `http://localhost:…` put the bucket into the host: `bucket.localhost`. */
+function bucketOfHost(host: string): string | undefined {
+  return /^(.+)\.localhost(:\d+)?$/.exec(host)?.[1];
+}
+
+/** Reads what the handler left of the body: most clients read the answer only after they have sent it all. */
+async function drain(request: IncomingMessage): Promise<void> {
+  let drained = 0;
+  for await (const piece of request.iterator({ destroyOnReturn: false })) {
+    drained += piece.length;
+    if (drained > MAX_DRAINED_BYTES) return;
+  }
+}
+
+async function send(answer: WireAnswer, headOnly: boolean, response: ServerResponse): Promise<void> {
+  const { statusCode, headers, body } = answer;
+  const length = isAnswerBody(body) ? body.length : Buffer.byteLength(body);
+  const hasBody = statusCode !== 204 && statusCode !== 304;
+  response.writeHead(statusCode, {
+    ...(hasBody ? { 'content-length': String(length) } : {}),
+    date: new Date().toUTCString(),
+    server: 'LandfallLocalRegion',
+    ...headers,
+  });
+  if (headOnly || !hasBody) {
+    response.end();
+    return;
+  }
+  if (!isAnswerBody(body)) {
+    response.end(body);
+    return;
+  }
+  for await (const chunk of body.chunks()) {
+    if (!(await written(response, chunk))) return;
+  }
+  response.end();
+}
+
+/** Resolves when the piece has left our buffer (true), or the connection is gone (false). */
+function written(response: ServerResponse, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const gone = () => resolve(false);
+    response.once('close', gone);
+    response.write(chunk, (error) => {
+      response.off('close', gone);
+      resolve(!error);
+    });
+  });
+}
