@@ -191,7 +191,7 @@ async function buildServices({ stateFolder, endpoint, options, log }: Foundation
       await stepFunctions.start(stateMachineArn, input);
     },
     invokeFunction: async (functionArn, payload) => {
-      await lambda.invoke({ functionName: functionArn, payload });
+      lambda.invokeLater({ functionName: functionArn, payload });
     },
   });
   return {
