@@ -1,0 +1,143 @@
+import { EC2Client } from '@aws-sdk/client-ec2';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { makeS3Client } from '../../core/repository/index.ts';
+import { type Host, printNote } from '../host.ts';
+import type { GlobalFlags } from '../program-flags.ts';
+import { openLocalRegion } from './local-region.ts';
+import { readStackOutputs, type StackOutputs } from './stack-outputs.ts';
+
+export interface ClientConfig {
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Buckets in the path instead of the host name: a loopback address has no subdomains. */
+  readonly forcePathStyle?: boolean;
+}
+
+/** What a command talks to. */
+export interface Connection {
+  readonly kind: 'endpoint' | 'local' | 'aws';
+  /** For people: `AWS, region eu-west-1, account 123456789012`. */
+  readonly description: string;
+  /** Whether this process itself is the region: what goes on there ends with the command. */
+  readonly runsHere: boolean;
+  readonly config: ClientConfig;
+  readonly s3: S3Client;
+  readonly ec2: EC2Client;
+  readonly sfn: SFNClient;
+  /** Outputs of the stack that --stack names, asked for once. */
+  stackOutputs(): Promise<StackOutputs>;
+  close(): Promise<void>;
+}
+
+/** The local region does not check signatures, but the SDK wants something to sign with. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'landfall', secretAccessKey: 'landfall' } as const;
+export const LOCAL_REGION_NAME = 'us-east-1';
+
+/**
+ * Finds out what to talk to (AWS_ENDPOINT_URL, else with --local the local region, else AWS), says so on stderr,
+ * runs the work and closes the connection.
+ */
+export async function withConnection<T>(
+  host: Host,
+  flags: GlobalFlags,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await connect(host, flags);
+  try {
+    printNote(host, `Talking to ${connection.description}.`);
+    return await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function connect(host: Host, flags: GlobalFlags): Promise<Connection> {
+  const endpoint = host.env.AWS_ENDPOINT_URL;
+  if (endpoint) return connectToEndpoint(host, { endpoint, flags });
+  if (flags.local) return await connectToLocalRegion(host, flags);
+  return await connectToAws(host, flags);
+}
+
+function connectToEndpoint(
+  host: Host,
+  { endpoint, flags }: { endpoint: string; flags: GlobalFlags },
+): Connection {
+  const hasCredentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].some((name) => host.env[name]);
+  const isLoopback = /^https?:\/\/(127\.|localhost|\[::1\])/.test(endpoint);
+  const region = regionOf(host, flags) ?? (isLoopback ? LOCAL_REGION_NAME : undefined);
+  return makeConnection(flags, {
+    kind: 'endpoint',
+    runsHere: false,
+    description: `${endpoint} (AWS_ENDPOINT_URL)${flags.local ? '; --local is not needed' : ''}`,
+    config: {
+      endpoint,
+      region,
+      forcePathStyle: isLoopback,
+      ...(isLoopback && !hasCredentials ? { credentials: LOCAL_CREDENTIALS } : {}),
+    },
+    async close() {},
+  });
+}
+
+async function connectToLocalRegion(host: Host, flags: GlobalFlags): Promise<Connection> {
+  const { endpoint, runsHere, description, close } = await openLocalRegion(host, flags);
+  return makeConnection(flags, {
+    kind: 'local',
+    runsHere,
+    description,
+    config: {
+      endpoint,
+      region: LOCAL_REGION_NAME,
+      credentials: LOCAL_CREDENTIALS,
+      forcePathStyle: true,
+    },
+    close,
+  });
+}
+
+async function connectToAws(host: Host, flags: GlobalFlags): Promise<Connection> {
+  const sts = new STSClient({ region: regionOf(host, flags) });
+  try {
+    const region = await sts.config.region();
+    const { Account } = await sts.send(new GetCallerIdentityCommand({}), { abortSignal: host.signal });
+    return makeConnection(flags, {
+      kind: 'aws',
+      runsHere: false,
+      description: `AWS, region ${region}, account ${Account}`,
+      config: { region },
+      async close() {},
+    });
+  } finally {
+    sts.destroy();
+  }
+}
+
+function makeConnection(
+  flags: GlobalFlags,
+  base: Pick<Connection, 'kind' | 'runsHere' | 'description' | 'config' | 'close'>,
+): Connection {
+  const s3 = makeS3Client({ ...base.config });
+  const ec2 = new EC2Client({ ...base.config });
+  const sfn = new SFNClient({ ...base.config });
+  let outputs: Promise<StackOutputs> | undefined;
+  return {
+    ...base,
+    s3,
+    ec2,
+    sfn,
+    stackOutputs() {
+      outputs ??= readStackOutputs(base.config, { stackName: flags.stack, where: base.description });
+      return outputs;
+    },
+    async close() {
+      for (const client of [s3, ec2, sfn]) client.destroy();
+      await base.close();
+    },
+  };
+}
+
+const regionOf = (host: Host, flags: GlobalFlags): string | undefined =>
+  flags.region ?? host.env.AWS_REGION ?? host.env.AWS_DEFAULT_REGION;

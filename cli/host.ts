@@ -1,0 +1,41 @@
+import type { Readable } from 'node:stream';
+import type { ExitCode } from './errors.ts';
+
+/** A text stream of the process, as far as the command line uses it. */
+export interface TextSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** The process around a command: what a test replaces to run a command within itself. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder that relative paths and the default state folder are taken from. */
+  readonly cwd: string;
+  readonly stdin: Readable;
+  /** Results: text for people, or JSON. */
+  readonly stdout: TextSink;
+  /** What is talked to, progress, warnings, errors. */
+  readonly stderr: TextSink;
+  /** Aborted when the command is asked to stop. */
+  readonly signal: AbortSignal;
+  exitCode: ExitCode;
+}
+
+export const printLine = (host: Host, line = ''): void => {
+  host.stdout.write(`${line}\n`);
+};
+
+export const printJson = (host: Host, value: unknown): void => {
+  host.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+};
+
+/** One JSON value on one line, for output that is read while it grows. */
+export const printJsonLine = (host: Host, value: unknown): void => {
+  host.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+export const printNote = (host: Host, line: string): void => {
+  host.stderr.write(`${line}\n`);
+};

@@ -1,0 +1,31 @@
+import { EXIT } from './errors.ts';
+import type { Host } from './host.ts';
+import { runCommandLine } from './program.ts';
+
+/** How long a command may tidy up after the first Ctrl-C; a second one ends it at once. */
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+    interruption.abort(new Error(`stopped by ${signal}`));
+  });
+}
+// A reader that has gone (`landfall points | head -1`) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.done);
+});
+
+const host: Host = {
+  env: process.env,
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interruption.signal,
+  exitCode: EXIT.done,
+};
+
+process.exitCode = await runCommandLine(process.argv.slice(2), host);
+// Sockets kept alive by a client that a failure left open must not hold the process.
+setTimeout(() => process.exit(), 2_000).unref();

@@ -1,0 +1,147 @@
+import type { Plan } from '../../core/model/plan.ts';
+import { describeFinding } from '../../core/model/request.ts';
+import {
+  type LedgerEntry,
+  type Phase,
+  phasesOf,
+  type RestoreResult,
+} from '../../core/model/restore-record.ts';
+import { renderTable } from '../table.ts';
+import { formatBytes, formatDuration } from '../units.ts';
+import type { Execution } from './find-restore.ts';
+
+/** All that is known of a restore, whatever of it there is. */
+export interface RestoreStory {
+  readonly restoreId: string;
+  readonly attempt?: number;
+  readonly execution?: Execution;
+  readonly plan?: Plan;
+  readonly entries: readonly LedgerEntry[];
+  readonly result?: RestoreResult;
+}
+
+export interface RestoreError {
+  readonly name: string;
+  readonly cause: string;
+}
+
+/** Why a restore failed: what it noted itself, else what Step Functions says. */
+export function errorOf({
+  result,
+  execution,
+}: Pick<RestoreStory, 'result' | 'execution'>): RestoreError | undefined {
+  if (result?.error !== undefined) return result.error;
+  if (execution?.error === undefined && execution?.cause === undefined) return undefined;
+  return { name: execution.error ?? 'unknown', cause: readableCause(execution.cause ?? 'no cause given') };
+}
+
+/** Lambda wraps an error's message in JSON with its stack; people want the message. */
+function readableCause(cause: string): string {
+  try {
+    const parsed: unknown = JSON.parse(cause);
+    const isWrapped = typeof parsed === 'object' && parsed !== null && 'errorMessage' in parsed;
+    return isWrapped ? String(parsed.errorMessage) : cause;
+  } catch {
+    return cause;
+  }
+}
+
+/** The whole story in lines: what was asked, how it went, what there is now. */
+export function describeRestore(story: RestoreStory): string[] {
+  const sections = [
+    factLines(story),
+    phaseLines(story),
+    instanceLines(story),
+    volumeLines(story),
+    errorLines(story),
+    leftoverLines(story),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
+}
+
+function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory): string[] {
+  const startedAt = result?.startedAt ?? plan?.startedAt ?? execution?.startedAt?.toISOString();
+  const endedAt = result?.endedAt ?? execution?.endedAt?.toISOString();
+  const bytes = plan?.disks.reduce((sum, { size }) => sum + size, 0);
+  const facts: [string, string | undefined][] = [
+    ['restore', attempt === undefined ? restoreId : `${restoreId}, attempt ${attempt}`],
+    ['state', stateOf({ execution, result })],
+    ['execution', execution?.arn ?? result?.executionArn],
+    ['restore point', plan?.restorePoint ?? result?.restorePoint],
+    ['workload', plan && `${plan.workload.name} (${plan.workload.kind}), as of ${plan.restorePointTime}`],
+    ['strategy', plan && `${plan.strategy}: ${plan.strategyReason}`],
+    ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}`],
+    ['reason', plan?.reason ?? result?.reason],
+    ['started', startedAt],
+    ['took', startedAt && endedAt && formatDuration(secondsBetween(startedAt, endedAt))],
+  ];
+  const lines = facts.flatMap(([name, value]) => (value ? `${name.padEnd(14)} ${value}` : []));
+  return [...lines, ...(plan?.warnings ?? []).map((warning) => `warning        ${describeFinding(warning)}`)];
+}
+
+function stateOf({ execution, result }: Pick<RestoreStory, 'execution' | 'result'>): string | undefined {
+  if (execution?.status === 'RUNNING') return 'running';
+  if (execution?.status === 'ABORTED') return 'cancelled';
+  if (execution?.status === 'TIMED_OUT') return 'timed out';
+  return result?.outcome ?? (execution?.status === 'SUCCEEDED' ? 'restored' : execution && 'failed');
+}
+
+/** The timeline: when each phase began, counted from the first, and how long it took. */
+export function phaseLines({ result, entries }: Pick<RestoreStory, 'result' | 'entries'>): string[] {
+  const phases = result?.phases.length ? result.phases : phasesOf(entries);
+  const [first] = phases;
+  if (first === undefined) return [];
+  const rows = phases.map((phase) => [
+    `+${formatDuration(secondsBetween(first.startedAt, phase.startedAt))}`,
+    durationOf(phase),
+    phase.phase,
+    phase.diskId ?? '',
+  ]);
+  return renderTable(['AT', 'TOOK', 'PHASE', 'DISK'], rows);
+}
+
+const durationOf = ({ startedAt, endedAt }: Phase): string =>
+  endedAt === undefined ? 'not ended' : formatDuration(secondsBetween(startedAt, endedAt));
+
+export function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+  const instance = result?.instance;
+  if (instance === undefined) return [];
+  const { instanceId, name, instanceType, availabilityZone, started, startProblem, statusChecks } = instance;
+  const state = {
+    running: `running${statusChecks ? `, status checks ${statusChecks}` : ''}`,
+    'not-started': `restored, but it did not start: ${startProblem ?? 'no reason given'}`,
+    'not-asked': 'stopped, as asked',
+  }[started];
+  return [`instance ${instanceId} "${name}" (${instanceType}, ${availabilityZone}): ${state}`];
+}
+
+export function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+  if (!result?.volumes.length) return [];
+  const rows = result.volumes.map(({ diskId, volumeId, deviceName, sizeGiB, diskBytes }) => [
+    diskId,
+    volumeId,
+    deviceName,
+    `${sizeGiB} GiB`,
+    formatBytes(diskBytes),
+  ]);
+  return renderTable(['DISK', 'VOLUME', 'DEVICE', 'SIZE', 'DISK SIZE'], rows);
+}
+
+function errorLines(story: RestoreStory): string[] {
+  const error = errorOf(story);
+  return error === undefined ? [] : [`error ${error.name}: ${error.cause}`];
+}
+
+/** What clean-up removed and what it had to leave. */
+export function leftoverLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+  if (result === undefined) return [];
+  const removed = result.cleanedUp.map(({ kind, resourceId }) => `removed ${kind} ${resourceId}`);
+  const left = result.leftBehind.map(
+    ({ kind, resourceId, because }) => `left behind ${kind} ${resourceId ?? '(id not known)'}: ${because}`,
+  );
+  return [...removed, ...left];
+}
+
+const secondsBetween = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

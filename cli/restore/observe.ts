@@ -1,0 +1,140 @@
+import { DescribeImportSnapshotTasksCommand } from '@aws-sdk/client-ec2';
+import { paginateListParts } from '@aws-sdk/client-s3';
+import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
+import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
+import type { LedgerEntry } from '../../core/model/restore-record.ts';
+import type { Connection } from '../connection/connection.ts';
+import { describeExecution, type Execution } from './find-restore.ts';
+import type { Attempt, RestoreRecords } from './records.ts';
+
+/** What is known of a restore at a moment. */
+export interface Observation {
+  readonly execution: Execution;
+  readonly attempt?: Attempt;
+  readonly plan?: Plan;
+  readonly entries: readonly LedgerEntry[];
+  /** Bytes in S3, for disks whose upload is under way. */
+  readonly uploadedBytes: ReadonlyMap<string, number>;
+  /** What EC2 says of import tasks under way, by disk. */
+  readonly imports: ReadonlyMap<string, ImportProgress>;
+  /** The state that the machine is in. */
+  readonly state?: string;
+}
+
+export interface ImportProgress {
+  /** 0 to 100, as far as EC2 tells. */
+  readonly percent?: number;
+  readonly message?: string;
+}
+
+export interface ObservedRestore {
+  readonly connection: Connection;
+  readonly records: RestoreRecords;
+  readonly restoreId: string;
+  readonly executionArn: string;
+}
+
+/**
+ * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts and EC2's import tasks,
+ * not from the execution's history: a distributed Map's children have histories of their own.
+ */
+export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Observation | undefined> {
+  const { connection, records, restoreId, executionArn } = restore;
+  let attempt: Attempt | undefined;
+  let plan: Plan | undefined;
+  return async () => {
+    const execution = await describeExecution(connection, executionArn);
+    if (execution === undefined) return undefined;
+    attempt ??= await claimedAttempt(records, { restoreId, executionArn });
+    plan ??= attempt && (await records.plan(attempt));
+    const entries = attempt === undefined ? [] : await records.ledger(attempt);
+    const underWay = execution.status === 'RUNNING' ? plan : undefined;
+    const [uploadedBytes, imports, state] = await Promise.all([
+      underWay ? listUploads(connection, { plan: underWay, entries }) : new Map(),
+      underWay ? describeImports(connection, entries) : new Map(),
+      execution.status === 'RUNNING' ? latestState(connection, executionArn) : undefined,
+    ]);
+    return { execution, attempt, plan, entries, uploadedBytes, imports, state };
+  };
+}
+
+async function claimedAttempt(
+  records: RestoreRecords,
+  { restoreId, executionArn }: { restoreId: string; executionArn: string },
+): Promise<Attempt | undefined> {
+  const claim = await records.claim(restoreId);
+  return claim?.executionArn === executionArn ? { restoreId, attempt: claim.attempt } : undefined;
+}
+
+async function listUploads(
+  connection: Connection,
+  { plan, entries }: { plan: Plan; entries: readonly LedgerEntry[] },
+): Promise<Map<string, number>> {
+  const open = entries.filter(({ kind, readyAt, removedAt }) => kind === 'upload' && !readyAt && !removedAt);
+  const sizes = await Promise.all(
+    open.map(async ({ name, resourceId }): Promise<[string, number]> => {
+      const disk = plan.disks.find(({ id }) => id === name);
+      if (disk === undefined || !resourceId) return [name, 0];
+      return [name, await uploadedSize(connection, { plan, disk, uploadId: resourceId })];
+    }),
+  );
+  return new Map(sizes);
+}
+
+async function uploadedSize(
+  { s3 }: Connection,
+  { plan, disk, uploadId }: { plan: Plan; disk: PlannedDisk; uploadId: string },
+): Promise<number> {
+  let bytes = 0;
+  try {
+    const where = { Bucket: plan.temporaryBucket, Key: disk.objectKey, UploadId: uploadId };
+    for await (const { Parts = [] } of paginateListParts({ client: s3 }, where)) {
+      for (const { Size = 0 } of Parts) bytes += Size;
+    }
+    return bytes;
+  } catch (error) {
+    // Completed (or aborted) since the ledger was read.
+    if (error instanceof Error && ['NoSuchUpload', 'NoSuchBucket'].includes(error.name)) return bytes;
+    throw error;
+  }
+}
+
+async function describeImports(
+  { ec2 }: Connection,
+  entries: readonly LedgerEntry[],
+): Promise<Map<string, ImportProgress>> {
+  const open = entries.filter(
+    ({ kind, readyAt, removedAt, resourceId }) =>
+      kind === 'import-task' && resourceId && !readyAt && !removedAt,
+  );
+  const taskIds = open.flatMap(({ resourceId }) => resourceId ?? []);
+  if (taskIds.length === 0) return new Map();
+  const { ImportSnapshotTasks = [] } = await ec2.send(
+    new DescribeImportSnapshotTasksCommand({ ImportTaskIds: taskIds }),
+  );
+  return new Map(
+    open.map(({ name, resourceId }) => {
+      const detail = ImportSnapshotTasks.find(
+        ({ ImportTaskId }) => ImportTaskId === resourceId,
+      )?.SnapshotTaskDetail;
+      const percent = detail?.Progress === undefined ? undefined : Number(detail.Progress);
+      return [
+        name,
+        { percent: Number.isFinite(percent) ? percent : undefined, message: detail?.StatusMessage },
+      ];
+    }),
+  );
+}
+
+async function latestState({ sfn }: Connection, executionArn: string): Promise<string | undefined> {
+  const { events = [] } = await sfn.send(
+    new GetExecutionHistoryCommand({
+      executionArn,
+      reverseOrder: true,
+      maxResults: 50,
+      includeExecutionData: false,
+    }),
+  );
+  return events.find(({ stateEnteredEventDetails }) => stateEnteredEventDetails)?.stateEnteredEventDetails
+    ?.name;
+}

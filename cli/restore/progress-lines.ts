@@ -1,0 +1,69 @@
+import type { LedgerEntry } from '../../core/model/restore-record.ts';
+import type { ProgressLine } from '../progress/bar.ts';
+import { makeRateMeter, type RateMeter } from '../progress/rate.ts';
+import type { Observation } from './observe.ts';
+
+/** What a restore looks like: one line per disk in the order of the plan, and one for the machine. */
+export function progressLines(observation: Observation): ProgressLine[] {
+  const { plan, execution, state } = observation;
+  const machine: ProgressLine = { label: 'machine', phase: machinePhase(observation), note: state };
+  if (execution.status !== 'RUNNING') return [{ ...machine, note: undefined }];
+  return [...(plan?.disks ?? []).map(({ id, size }) => diskLine(observation, { id, size })), machine];
+}
+
+function diskLine(
+  { entries, uploadedBytes, imports }: Observation,
+  { id, size }: { id: string; size: number },
+): ProgressLine {
+  const entry = (kind: LedgerEntry['kind']) => entries.find((each) => each.kind === kind && each.name === id);
+  const attachment = entry('attachment');
+  if (attachment !== undefined) {
+    return { label: id, phase: attachment.readyAt ? 'attached' : 'attach volume' };
+  }
+  const volume = entry('volume');
+  if (volume !== undefined) return { label: id, phase: volume.readyAt ? 'volume ready' : 'create volume' };
+  const task = entry('import-task');
+  if (task !== undefined) {
+    if (task.readyAt) return { label: id, phase: 'imported' };
+    const progress = imports.get(id);
+    const fraction = progress?.percent === undefined ? undefined : progress.percent / 100;
+    return { label: id, phase: 'import as snapshot', fraction, note: progress?.message };
+  }
+  const upload = entry('upload');
+  if (upload === undefined) return { label: id, phase: 'waiting' };
+  const doneBytes = upload.readyAt ? size : (uploadedBytes.get(id) ?? 0);
+  return { label: id, phase: upload.readyAt ? 'uploaded' : 'upload as RAW', doneBytes, totalBytes: size };
+}
+
+function machinePhase({ execution, plan, entries }: Observation): string {
+  switch (execution.status) {
+    case 'SUCCEEDED':
+      return 'restored';
+    case 'FAILED':
+      return 'failed';
+    case 'TIMED_OUT':
+      return 'timed out';
+    case 'ABORTED':
+      return 'cancelled';
+    case 'RUNNING':
+  }
+  if (plan === undefined) return 'plan';
+  const target = entries.find(({ kind, name }) => kind === 'instance' && name === 'target');
+  if (target === undefined) return 'bring in disks';
+  if (target.removedAt) return 'clean up';
+  if (target.handedOverAt) return plan.target.powerOn ? 'start and check' : 'finish';
+  return entries.some(({ kind }) => kind === 'attachment') ? 'attach disks' : 'launch and stop';
+}
+
+/** Adds speed and time left to lines that count bytes, from what they were before. */
+export function makeRateAdder(): (lines: readonly ProgressLine[], seconds: number) => ProgressLine[] {
+  const meters = new Map<string, RateMeter>();
+  return (lines, seconds) =>
+    lines.map((line) => {
+      const { label, doneBytes, totalBytes } = line;
+      if (doneBytes === undefined || totalBytes === undefined || doneBytes >= totalBytes) return line;
+      const meter = meters.get(label) ?? makeRateMeter();
+      meters.set(label, meter);
+      return { ...line, ...meter.note({ seconds, doneBytes, totalBytes }) };
+    });
+}

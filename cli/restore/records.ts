@@ -1,0 +1,78 @@
+import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import type { z } from 'zod';
+import { LandfallError } from '../../core/model/errors.ts';
+import { type Plan, planSchema } from '../../core/model/plan.ts';
+import {
+  type Claim,
+  claimKey,
+  claimSchema,
+  type LedgerEntry,
+  ledgerEntrySchema,
+  ledgerPrefix,
+  planKey,
+  type RestoreResult,
+  resultKey,
+  resultSchema,
+} from '../../core/model/restore-record.ts';
+
+/** A record in the control bucket is not what this version of the command line reads. */
+export class UnreadableRecord extends LandfallError {
+  override readonly name = 'UnreadableRecord';
+}
+
+/** One attempt at a restore. */
+export interface Attempt {
+  readonly restoreId: string;
+  readonly attempt: number;
+}
+
+/** What the control bucket holds about restores, read only; `undefined` where there is nothing (yet). */
+export interface RestoreRecords {
+  claim(restoreId: string): Promise<Claim | undefined>;
+  plan(of: Attempt): Promise<Plan | undefined>;
+  ledger(of: Attempt): Promise<LedgerEntry[]>;
+  result(of: Attempt): Promise<RestoreResult | undefined>;
+}
+
+export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords {
+  const read = async <Schema extends z.ZodType>(
+    key: string,
+    schema: Schema,
+  ): Promise<z.output<Schema> | undefined> => {
+    const text = await readObject(s3, { bucket, key });
+    if (text === undefined) return undefined;
+    const parsed = schema.safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+    throw new UnreadableRecord(
+      `s3://${bucket}/${key} is not what this version reads: ${parsed.error.message}`,
+    );
+  };
+  return {
+    claim: (restoreId) => read(claimKey(restoreId), claimSchema),
+    plan: ({ restoreId, attempt }) => read(planKey(restoreId, attempt), planSchema),
+    result: ({ restoreId, attempt }) => read(resultKey(restoreId, attempt), resultSchema),
+    async ledger({ restoreId, attempt }) {
+      const keys: string[] = [];
+      const pages = paginateListObjectsV2(
+        { client: s3 },
+        { Bucket: bucket, Prefix: ledgerPrefix(restoreId, attempt) },
+      );
+      for await (const { Contents = [] } of pages) keys.push(...Contents.flatMap(({ Key }) => Key ?? []));
+      const entries = await Promise.all(keys.map((key) => read(key, ledgerEntrySchema)));
+      return entries.flatMap((entry) => entry ?? []);
+    },
+  };
+}
+
+async function readObject(
+  s3: S3Client,
+  { bucket, key }: { bucket: string; key: string },
+): Promise<string | undefined> {
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return await Body?.transformToString();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import {
+  describeFinding,
+  parseRestoreRequest,
+  type RestoreRequest,
+  type RestoreRequestInput,
+  restoreRequestSchema,
+} from '../../core/model/request.ts';
+import { BadRequest } from '../errors.ts';
+import type { PointChoice } from '../select-restore-point.ts';
+
+/** Flags of `restore` that become fields of the request. */
+export interface RequestFlags {
+  readonly restoreId?: string;
+  readonly repository?: string;
+  readonly strategy?: string;
+  readonly name?: string;
+  readonly instanceType?: string;
+  readonly subnet?: string;
+  readonly securityGroup?: readonly string[];
+  readonly privateIp?: string;
+  readonly keyName?: string;
+  readonly instanceProfile?: string;
+  readonly image?: string;
+  readonly targetTag?: Readonly<Record<string, string>>;
+  readonly powerOn?: boolean;
+  readonly keepOnFailure?: boolean;
+  readonly reason?: string;
+}
+
+/** A request that is well-formed; the restore point may still be "the only machine's latest". */
+export interface UnresolvedRequest {
+  readonly request: RestoreRequest;
+  /** What was asked for, as it goes to the state machine, without defaults. */
+  readonly input: RestoreRequestInput;
+  readonly pointIsOpen: boolean;
+}
+
+const objectSchema = z.looseObject({ target: z.looseObject({}).optional(), restorePoint: z.unknown() });
+
+/** Puts a request file and flags together, flags first. @throws BadRequest with everything that is wrong */
+export function makeRestoreRequest({
+  file,
+  flags,
+  choice,
+}: {
+  file?: unknown;
+  flags: RequestFlags;
+  choice: PointChoice;
+}): UnresolvedRequest {
+  const parsedFile = objectSchema.safeParse(file ?? {});
+  // What is no object is for the request's own schema to refuse.
+  const base = parsedFile.success ? parsedFile.data : file;
+  const merged = typeof base === 'object' && base !== null ? merge({ ...base }, { flags, choice }) : base;
+  const pointIsOpen = choice.kind === 'only' && parsedFile.data?.restorePoint === undefined;
+  const parsed = parseRestoreRequest(merged);
+  if (!parsed.ok) {
+    const lines = parsed.findings.map((finding) => `  ${describeFinding(finding)}`);
+    throw new BadRequest(
+      ['the restore request is not good:', ...lines].join('\n'),
+      'docs/restore.md describes the fields; "landfall restore --help" the flags.',
+    );
+  }
+  return { request: parsed.request, input: restoreRequestInputOf(merged), pointIsOpen };
+}
+
+/** What has passed the schema is an input of it; the schema's output holds defaults that the caller did not ask for. */
+function restoreRequestInputOf(merged: unknown): RestoreRequestInput {
+  return merged as RestoreRequestInput;
+}
+
+function merge(
+  base: z.output<typeof objectSchema> | Record<string, unknown>,
+  { flags, choice }: { flags: RequestFlags; choice: PointChoice },
+): Record<string, unknown> {
+  const target = withoutAbsent({
+    name: flags.name,
+    instanceType: flags.instanceType,
+    subnetId: flags.subnet,
+    securityGroupIds: flags.securityGroup,
+    privateIpAddress: flags.privateIp,
+    keyName: flags.keyName,
+    iamInstanceProfile: flags.instanceProfile,
+    imageId: flags.image,
+    tags: flags.targetTag,
+    powerOn: flags.powerOn,
+  });
+  const baseTarget = 'target' in base && typeof base.target === 'object' ? base.target : {};
+  return {
+    ...base,
+    ...withoutAbsent({
+      restoreId: flags.restoreId,
+      repository: flags.repository,
+      strategy: flags.strategy,
+      reason: flags.reason,
+      onFailure: flags.keepOnFailure ? 'keep' : undefined,
+    }),
+    restorePoint: selectorOf(choice) ?? base.restorePoint ?? OPEN_POINT,
+    ...(Object.keys({ ...baseTarget, ...target }).length > 0 ? { target: { ...baseTarget, ...target } } : {}),
+  };
+}
+
+/** Stands in until the repository has been asked which machine there is. */
+const OPEN_POINT = { workload: 'not-known-yet' };
+
+function selectorOf(choice: PointChoice): RestoreRequestInput['restorePoint'] | undefined {
+  switch (choice.kind) {
+    case 'id':
+      return choice.id;
+    case 'workload':
+      return {
+        workload: choice.workload,
+        at: choice.at === 'latest' ? 'latest' : choice.at.toISOString(),
+      };
+    case 'only':
+      return undefined;
+  }
+}
+
+const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+export const STRATEGIES = restoreRequestSchema.shape.strategy.unwrap().options;
