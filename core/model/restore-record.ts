@@ -101,6 +101,8 @@ export const resultSchema = z.strictObject({
   leftBehind: z.array(
     z.strictObject({ kind: ledgerKindSchema, resourceId: z.string().optional(), because: z.string() }),
   ),
+  /** What clean-up failed with: what it left is in `leftBehind`. */
+  cleanUpProblem: z.string().optional(),
   reason: z.string().optional(),
 });
 

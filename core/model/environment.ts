@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+/**
+ * Environment of every Lambda function: the stack writes it at deploy time, the functions parse it at run time.
+ * All functions share one environment and one bundle, so that the local region can keep them in one warm worker.
+ */
+export const environmentSchema = z.object({
+  /** Bucket of claims, plans, ledgers and results. */
+  CONTROL_BUCKET: z.string().min(3),
+  /** `s3://bucket/prefix` of the stack's own repository. */
+  REPOSITORY_URL: z.string().startsWith('s3://'),
+  /** Name of the role that VM Import assumes to read the temporary bucket. */
+  IMPORT_ROLE_NAME: z.string().min(1),
+  /** Account of the stack; with the region part of account-regional bucket names. */
+  ACCOUNT_ID: z.string().regex(/^\d{12}$/),
+});
+
+/** What the stack sets; the keys are the same as the schema's. */
+export type StackEnvironment = z.infer<typeof environmentSchema>;
+
+/** What the functions see: the Lambda service itself adds AWS_REGION. */
+export const functionEnvironmentSchema = environmentSchema.extend({ AWS_REGION: z.string().min(1) });
+export type FunctionEnvironment = z.infer<typeof functionEnvironmentSchema>;

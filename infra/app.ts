@@ -1,0 +1,21 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { App } from 'aws-cdk-lib';
+import { z } from 'zod';
+import { bundleLambdas } from './bundle.ts';
+import { LandfallStack } from './stacks/landfall-stack.ts';
+
+const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const app = new App({ analyticsReporting: false });
+const repositoryBuckets = z
+  .string()
+  .default('')
+  .parse(app.node.tryGetContext('repositoryBuckets') ?? '');
+
+new LandfallStack(app, 'Landfall', {
+  description: 'Landfall: restores backed-up machines to Amazon EC2',
+  codeFolder: bundleLambdas(join(projectFolder, 'build', 'lambdas')),
+  repositoryBuckets: repositoryBuckets.split(',').filter((name) => name !== ''),
+});
+app.synth();

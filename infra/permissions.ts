@@ -1,0 +1,219 @@
+import { Aws } from 'aws-cdk-lib';
+import { type Conditions, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { TAG } from '../core/model/restore-record.ts';
+
+export interface PermissionsOptions {
+  readonly controlBucket: IBucket;
+  /** ARNs of the buckets that repositories may lie in. */
+  readonly repositoryBucketArns: readonly string[];
+  readonly importRoleArn: string;
+  readonly temporaryBucketArn: string;
+}
+
+const ec2Arn = (resource: string): string =>
+  `arn:${Aws.PARTITION}:ec2:${Aws.REGION}:${Aws.ACCOUNT_ID}:${resource}`;
+// Snapshots and images carry no account id in their ARNs.
+const sharedArn = (resource: string): string => `arn:${Aws.PARTITION}:ec2:${Aws.REGION}::${resource}`;
+
+const allow = (actions: string[], resources: string[], conditions?: Conditions): PolicyStatement =>
+  new PolicyStatement({ actions, resources, ...(conditions === undefined ? {} : { conditions }) });
+
+/** EC2's Describe calls know no resources. */
+const describe = (...what: string[]): PolicyStatement =>
+  allow(
+    what.map((name) => `ec2:${name}`),
+    ['*'],
+  );
+
+/** Only for what is made as a restore's own. */
+const asOurs = { Null: { [`aws:RequestTag/${TAG.restore}`]: 'false' } };
+const ofRole = (role: 'temporary' | 'result'): Conditions => ({
+  StringEquals: { [`aws:ResourceTag/${TAG.role}`]: role },
+});
+const createdBy = (action: string): Conditions => ({ StringEquals: { 'ec2:CreateAction': action } });
+
+const snapshots = sharedArn('snapshot/*');
+const images = sharedArn('image/*');
+const volumes = ec2Arn('volume/*');
+const instances = ec2Arn('instance/*');
+const groups = ec2Arn('security-group/*');
+const interfaces = ec2Arn('network-interface/*');
+const importTasks = ec2Arn('import-snapshot-task/*');
+
+/** EC2 uses a volume's key on behalf of who creates, attaches or starts it. */
+const useKeys = (): PolicyStatement[] => [
+  allow(
+    ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncrypt*'],
+    [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`],
+    { StringEquals: { 'kms:ViaService': `ec2.${Aws.REGION}.amazonaws.com` } },
+  ),
+  allow(['kms:CreateGrant'], [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`], {
+    StringEquals: { 'kms:ViaService': `ec2.${Aws.REGION}.amazonaws.com` },
+    Bool: { 'kms:GrantIsForAWSResource': 'true' },
+  }),
+];
+
+/** What each step may do: the list of steps, too. */
+export function stepPermissions(options: PermissionsOptions): Record<string, PolicyStatement[]> {
+  const { temporaryBucketArn } = options;
+  const records = (): PolicyStatement[] => [
+    allow(['s3:GetObject', 's3:PutObject'], [`${options.controlBucket.bucketArn}/restores/*`]),
+    // Without it a record that is missing answers AccessDenied instead of NoSuchKey.
+    allow(['s3:ListBucket'], [options.controlBucket.bucketArn], {
+      StringLike: { 's3:prefix': ['restores/*'] },
+    }),
+  ];
+  const readRepository = (): PolicyStatement[] => [
+    allow(
+      ['s3:GetObject'],
+      options.repositoryBucketArns.map((arn) => `${arn}/*`),
+    ),
+    allow(['s3:ListBucket'], [...options.repositoryBucketArns]),
+  ];
+  const onBucket = (...actions: string[]): PolicyStatement => allow(actions, [temporaryBucketArn]);
+  const onObjects = (...actions: string[]): PolicyStatement => allow(actions, [`${temporaryBucketArn}/*`]);
+  const tagOnCreate = (action: string, ...resources: string[]): PolicyStatement =>
+    allow(['ec2:CreateTags'], resources, createdBy(action));
+
+  const own: Record<string, PolicyStatement[]> = {
+    'plan-restore': [
+      ...readRepository(),
+      describe(
+        'DescribeImages',
+        'DescribeInstanceTypeOfferings',
+        'DescribeInstanceTypes',
+        'DescribeKeyPairs',
+        'DescribeNetworkInterfaces',
+        'DescribeSecurityGroups',
+        'DescribeSubnets',
+      ),
+    ],
+    'create-temporary-bucket': [
+      onBucket(
+        's3:CreateBucket',
+        's3:PutBucketPublicAccessBlock',
+        's3:PutEncryptionConfiguration',
+        's3:PutLifecycleConfiguration',
+        's3:PutBucketTagging',
+      ),
+    ],
+    'create-zero-object': [onBucket('s3:ListBucket'), onObjects('s3:GetObject', 's3:PutObject')],
+    'start-disk-upload': [onBucket('s3:ListBucketMultipartUploads'), onObjects('s3:PutObject')],
+    'upload-batch': [
+      ...readRepository(),
+      onObjects('s3:GetObject', 's3:PutObject', 's3:ListMultipartUploadParts'),
+    ],
+    'complete-disk-upload': [
+      onBucket('s3:ListBucket'),
+      onObjects('s3:GetObject', 's3:PutObject', 's3:ListMultipartUploadParts'),
+    ],
+    'note-failure': [],
+    'import-snapshot': [
+      allow(['ec2:ImportSnapshot'], [snapshots]),
+      allow(['ec2:ImportSnapshot'], [importTasks], asOurs),
+      tagOnCreate('ImportSnapshot', importTasks),
+      allow(['iam:PassRole'], [options.importRoleArn], {
+        StringEquals: { 'iam:PassedToService': 'vmie.amazonaws.com' },
+      }),
+      onBucket('s3:GetBucketLocation', 's3:ListBucket'),
+      onObjects('s3:GetObject'),
+      ...useKeys(),
+    ],
+    'check-import': [describe('DescribeImportSnapshotTasks'), allow(['ec2:CreateTags'], [snapshots], asOurs)],
+    'create-volume': [
+      allow(['ec2:CreateVolume'], [volumes], asOurs),
+      allow(['ec2:CreateVolume'], [snapshots], ofRole('temporary')),
+      tagOnCreate('CreateVolume', volumes),
+      ...useKeys(),
+    ],
+    'check-volume': [describe('DescribeVolumes')],
+    'create-launch-volume': [
+      allow(['ec2:CreateVolume'], [volumes], asOurs),
+      tagOnCreate('CreateVolume', volumes),
+      ...useKeys(),
+    ],
+    'create-launch-snapshot': [
+      describe('DescribeSnapshots'),
+      allow(['ec2:CreateSnapshot'], [snapshots], asOurs),
+      allow(['ec2:CreateSnapshot'], [volumes], ofRole('temporary')),
+      tagOnCreate('CreateSnapshot', snapshots),
+    ],
+    'check-snapshot': [describe('DescribeSnapshots')],
+    'register-launch-image': [
+      describe('DescribeImages'),
+      allow(['ec2:RegisterImage'], [images], asOurs),
+      allow(['ec2:RegisterImage'], [snapshots], ofRole('temporary')),
+      tagOnCreate('RegisterImage', images),
+    ],
+    'check-image': [describe('DescribeImages')],
+    'isolate-target': [
+      describe('DescribeSecurityGroups'),
+      allow(['ec2:CreateSecurityGroup'], [groups], asOurs),
+      allow(['ec2:CreateSecurityGroup'], [ec2Arn('vpc/*')]),
+      tagOnCreate('CreateSecurityGroup', groups),
+      allow(['ec2:RevokeSecurityGroupEgress'], [groups], ofRole('temporary')),
+    ],
+    'launch-target': [
+      allow(['ec2:RunInstances'], [instances, volumes], asOurs),
+      allow(['ec2:RunInstances'], [groups], ofRole('temporary')),
+      allow(['ec2:RunInstances'], [images, snapshots, interfaces, ec2Arn('subnet/*'), ec2Arn('key-pair/*')]),
+      tagOnCreate('RunInstances', instances, volumes),
+      ...useKeys(),
+    ],
+    'check-instance': [describe('DescribeInstances')],
+    'stop-target': [allow(['ec2:StopInstances'], [instances], ofRole('temporary'))],
+    'detach-placeholder-root': [
+      describe('DescribeInstances'),
+      allow(['ec2:DetachVolume'], [instances, volumes], ofRole('temporary')),
+    ],
+    'attach-volume': [allow(['ec2:AttachVolume'], [instances, volumes], ofRole('temporary')), ...useKeys()],
+    'check-attachment': [describe('DescribeVolumes')],
+    'configure-target': [
+      describe('DescribeInstances', 'DescribeIamInstanceProfileAssociations'),
+      allow(
+        ['ec2:ModifyInstanceAttribute', 'ec2:AssociateIamInstanceProfile'],
+        [instances],
+        ofRole('temporary'),
+      ),
+      allow(['ec2:ModifyInstanceAttribute'], [volumes], ofRole('temporary')),
+      // The target's interface has no tag of ours; its groups may be any of the VPC.
+      allow(['ec2:ModifyNetworkInterfaceAttribute'], [interfaces, groups, instances]),
+      allow(['iam:PassRole'], [`arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/*`], {
+        StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
+      }),
+    ],
+    'hand-over': [
+      allow(['ec2:CreateTags'], [instances, volumes], ofRole('temporary')),
+      // Run again after it was cut off, it finds them as results already.
+      allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes], ofRole('result')),
+    ],
+    'start-target': [allow(['ec2:StartInstances'], [instances], ofRole('result')), ...useKeys()],
+    'check-status': [describe('DescribeInstanceStatus')],
+    'begin-clean-up': [],
+    'clean-up': [
+      describe(
+        'DescribeImages',
+        'DescribeImportSnapshotTasks',
+        'DescribeInstances',
+        'DescribeSecurityGroups',
+        'DescribeSnapshots',
+        'DescribeVolumes',
+      ),
+      allow(['ec2:TerminateInstances'], [instances], ofRole('temporary')),
+      allow(['ec2:DeleteVolume'], [volumes], ofRole('temporary')),
+      allow(['ec2:DeleteSnapshot'], [snapshots], ofRole('temporary')),
+      allow(['ec2:DeregisterImage'], [images], ofRole('temporary')),
+      allow(['ec2:DeleteSecurityGroup'], [groups], ofRole('temporary')),
+      allow(['ec2:CancelImportTask'], [importTasks], ofRole('temporary')),
+      allow(['ec2:CreateTags'], [snapshots], asOurs),
+      onBucket('s3:ListBucket', 's3:ListBucketMultipartUploads', 's3:GetBucketTagging', 's3:DeleteBucket'),
+      onObjects('s3:DeleteObject', 's3:AbortMultipartUpload'),
+    ],
+    'conclude-restore': [
+      describe('DescribeInstances'),
+      allow(['ec2:GetConsoleOutput'], [instances], ofRole('result')),
+    ],
+  };
+  return Object.fromEntries(Object.entries(own).map(([step, more]) => [step, [...records(), ...more]]));
+}

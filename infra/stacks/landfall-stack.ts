@@ -1,0 +1,137 @@
+import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
+import { Effect, ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { DefinitionBody, type IChainable, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { makeFunctions } from '../constructs/functions.ts';
+import { Steps } from '../constructs/steps.ts';
+import { stepPermissions } from '../permissions.ts';
+import { cleanUpWorkflow } from '../workflows/clean-up.ts';
+import { restoreWorkflow } from '../workflows/restore.ts';
+
+export interface LandfallStackProps extends StackProps {
+  /** Folder of the bundled Lambdas. */
+  readonly codeFolder: string;
+  /** Names of further buckets that repositories to restore from may lie in. */
+  readonly repositoryBuckets?: readonly string[];
+}
+
+/** Everything Landfall is in an account: two buckets, two state machines, their functions, and a rule. */
+export class LandfallStack extends Stack {
+  constructor(scope: Construct, id: string, props: LandfallStackProps) {
+    super(scope, id, props);
+    const repository = this.#bucket('Repository');
+    const control = this.#bucket('Control');
+    // Names of temporary buckets: 16 hex digits of the restore's hash in the account-regional namespace.
+    const temporaryBucketArn = `arn:${Aws.PARTITION}:s3:::landfall-????????????????-${Aws.ACCOUNT_ID}-${Aws.REGION}-an`;
+    const importRole = this.#importRole(temporaryBucketArn);
+    const functions = makeFunctions(this, {
+      codeFolder: props.codeFolder,
+      environment: {
+        CONTROL_BUCKET: control.bucketName,
+        REPOSITORY_URL: repository.s3UrlForObject(),
+        IMPORT_ROLE_NAME: importRole.roleName,
+        ACCOUNT_ID: Aws.ACCOUNT_ID,
+      },
+      permissions: stepPermissions({
+        controlBucket: control,
+        repositoryBucketArns: [
+          repository.bucketArn,
+          ...(props.repositoryBuckets ?? []).map((name) => `arn:${Aws.PARTITION}:s3:::${name}`),
+        ],
+        importRoleArn: importRole.roleArn,
+        temporaryBucketArn,
+      }),
+    });
+    const steps = new Steps(functions);
+    const restore = this.#machine('Restore', (machineScope) => restoreWorkflow(machineScope, steps));
+    const cleanUp = this.#machine('CleanUp', (machineScope) => cleanUpWorkflow(machineScope, steps));
+    new Rule(this, 'RestoreEndedAbnormally', {
+      description: 'A restore that was stopped or timed out cannot clean up after itself',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: { stateMachineArn: [restore.stateMachineArn], status: ['ABORTED', 'TIMED_OUT', 'FAILED'] },
+      },
+      targets: [new SfnStateMachine(cleanUp)],
+    });
+    new CfnOutput(this, 'RepositoryUrl', { value: repository.s3UrlForObject() });
+    new CfnOutput(this, 'ControlBucket', { value: control.bucketName });
+    new CfnOutput(this, 'RestoreStateMachineArn', { value: restore.stateMachineArn });
+    new CfnOutput(this, 'CleanUpStateMachineArn', { value: cleanUp.stateMachineArn });
+  }
+
+  #bucket(id: string): Bucket {
+    return new Bucket(this, id, {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      // What is in it outlives the stack: backups, and the record of what was restored.
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(7) }],
+    });
+  }
+
+  /** The role VM Import reads the temporary bucket with: our own, so that no account-wide `vmimport` is needed. */
+  #importRole(temporaryBucketArn: string): Role {
+    const role = new Role(this, 'ImportRole', {
+      assumedBy: new ServicePrincipal('vmie.amazonaws.com', {
+        conditions: {
+          StringEquals: { 'sts:Externalid': 'vmimport', 'aws:SourceAccount': Aws.ACCOUNT_ID },
+          ArnLike: { 'aws:SourceArn': `arn:${Aws.PARTITION}:vmie:*:${Aws.ACCOUNT_ID}:*` },
+        },
+      }),
+    });
+    new ManagedPolicy(this, 'ImportPolicy', {
+      roles: [role],
+      statements: [
+        new PolicyStatement({
+          effect: Effect.ALLOW,
+          actions: ['s3:GetBucketLocation', 's3:GetObject', 's3:ListBucket'],
+          resources: [temporaryBucketArn, `${temporaryBucketArn}/*`],
+        }),
+        // As the VM Import/Export User Guide gives it; these take no narrower resource.
+        new PolicyStatement({
+          actions: ['ec2:ModifySnapshotAttribute', 'ec2:CopySnapshot', 'ec2:RegisterImage', 'ec2:Describe*'],
+          resources: ['*'],
+        }),
+        new PolicyStatement({
+          actions: [
+            'kms:CreateGrant',
+            'kms:Decrypt',
+            'kms:DescribeKey',
+            'kms:Encrypt',
+            'kms:GenerateDataKey*',
+            'kms:ReEncrypt*',
+          ],
+          resources: [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`],
+          conditions: { StringEquals: { 'kms:ViaService': `ec2.${Aws.REGION}.amazonaws.com` } },
+        }),
+      ],
+    });
+    return role;
+  }
+
+  /** State names are unique in a machine, construct ids in their scope: each machine's states get a scope of their own. */
+  #machine(id: string, workflow: (scope: Construct) => IChainable): StateMachine {
+    const scope = new Construct(this, `${id}Workflow`);
+    return new StateMachine(this, id, {
+      definitionBody: DefinitionBody.fromChainable(workflow(scope)),
+      comment: `Landfall: ${id}`,
+      // Above every deadline inside: the last resort, after which the rule on abnormal ends cleans up.
+      timeout: Duration.days(3),
+      logs: {
+        destination: new LogGroup(this, `${id}Log`, {
+          logGroupName: `/aws/vendedlogs/states/${this.stackName}-${id}`,
+          retention: RetentionDays.THREE_MONTHS,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }),
+        level: LogLevel.ERROR,
+        includeExecutionData: false,
+      },
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  Chain,
+  DistributedMap,
+  Fail,
+  type IChainable,
+  JsonPath,
+  StateMachineType,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { attempt } from '../constructs/attempt.ts';
+import { poll } from '../constructs/poll.ts';
+import type { Steps } from '../constructs/steps.ts';
+import { DISK } from './payloads.ts';
+
+// VM Import runs 20 import tasks at once in an account and Region (AWS General Reference, VM Import/Export quotas).
+const DISKS_AT_ONCE = 20;
+// 32 Lambdas move 2.3 GiB/s by Lambda's own 75 MiB/s; 20 disks of them stay under a Region's 1,000 at once.
+const BATCHES_AT_ONCE = 32;
+const DAY_SECONDS = 86_400;
+
+/** Strategy `upload`: every disk becomes a RAW object, then a snapshot, then a volume; all disks at once. */
+export function restoreDisks(scope: Construct, steps: Steps): IChainable {
+  const disk = uploadDisk(scope, steps).next(importDisk(scope, steps)).next(createVolume(scope, steps));
+  const map = new DistributedMap(scope, 'RestoreDisks', {
+    itemsPath: '$.restore.disks',
+    itemSelector: {
+      'restoreId.$': '$.restore.restoreId',
+      'attempt.$': '$.restore.attempt',
+      'diskId.$': '$$.Map.Item.Value.diskId',
+    },
+    maxConcurrency: DISKS_AT_ONCE,
+    mapExecutionType: StateMachineType.STANDARD,
+    resultPath: JsonPath.DISCARD,
+  });
+  return map.itemProcessor(
+    attempt(scope, 'RestoreDisk', {
+      body: disk,
+      output: 'keep',
+      onFailure: noteFailure(scope, steps, 'OfDisk'),
+      failureAt: '$.failure',
+    }),
+  );
+}
+
+function uploadDisk(scope: Construct, steps: Steps): Chain {
+  const batches = new DistributedMap(scope, 'UploadBatches', {
+    itemsPath: '$.upload.batches',
+    itemSelector: {
+      'restoreId.$': '$.restoreId',
+      'attempt.$': '$.attempt',
+      'diskId.$': '$.diskId',
+      'uploadId.$': '$.upload.uploadId',
+      'from.$': '$$.Map.Item.Value.from',
+      'to.$': '$$.Map.Item.Value.to',
+    },
+    maxConcurrency: BATCHES_AT_ONCE,
+    mapExecutionType: StateMachineType.STANDARD,
+    resultPath: JsonPath.DISCARD,
+  }).itemProcessor(
+    steps
+      .task(scope, 'UploadBatch', 'upload-batch', {
+        payload: { ...DISK, 'uploadId.$': '$.uploadId', 'from.$': '$.from', 'to.$': '$.to' },
+        result: 'discard',
+      })
+      .addCatch(noteFailure(scope, steps, 'OfBatch'), { resultPath: '$.failure' }),
+  );
+  return Chain.start(
+    steps.task(scope, 'StartDiskUpload', 'start-disk-upload', { payload: DISK, result: '$.upload' }),
+  )
+    .next(batches)
+    .next(
+      steps.task(scope, 'CompleteDiskUpload', 'complete-disk-upload', {
+        payload: { ...DISK, 'uploadId.$': '$.upload.uploadId' },
+        result: 'discard',
+      }),
+    );
+}
+
+function importDisk(scope: Construct, steps: Steps): Chain {
+  return Chain.start(
+    steps.task(scope, 'ImportSnapshot', 'import-snapshot', {
+      payload: DISK,
+      result: '$.import',
+      retry: ['quota'],
+    }),
+  ).next(
+    poll(scope, steps, {
+      check: 'check-import',
+      at: '$.import',
+      payload: { ...DISK, 'taskId.$': '$.import.taskId' },
+      ready: ['completed'],
+      waiting: ['active', 'updating', 'validating', 'validated', 'converting', 'missing'],
+      // A failed import is never called that: its task is deleted, with the reason in its message.
+      failed: ['deleting', 'deleted', 'error', 'cancelled'],
+      deadlineSeconds: DAY_SECONDS,
+      error: 'Import',
+    }),
+  );
+}
+
+function createVolume(scope: Construct, steps: Steps): Chain {
+  return Chain.start(
+    steps.task(scope, 'CreateVolume', 'create-volume', {
+      payload: DISK,
+      result: '$.volume',
+      retry: ['capacity'],
+    }),
+  ).next(
+    poll(scope, steps, {
+      check: 'check-volume',
+      at: '$.volume',
+      payload: {
+        'restoreId.$': '$.restoreId',
+        'attempt.$': '$.attempt',
+        'volume.$': '$.diskId',
+        'volumeId.$': '$.volume.volumeId',
+      },
+      ready: ['available'],
+      waiting: ['creating'],
+      failed: ['error', 'in-use', 'deleting', 'deleted', 'missing'],
+      deadlineSeconds: 1_800,
+      error: 'Volume',
+    }),
+  );
+}
+
+/** A child of a distributed Map keeps its failure in the record, since its parent is not told of it; then it fails. */
+function noteFailure(scope: Construct, steps: Steps, suffix: string): IChainable {
+  return steps
+    .task(scope, `NoteFailure${suffix}`, 'note-failure', {
+      payload: { ...DISK, 'failure.$': '$.failure' },
+      result: 'discard',
+    })
+    .next(new Fail(scope, `Fail${suffix}`, { errorPath: '$.failure.Error', causePath: '$.failure.Cause' }));
+}

@@ -1,0 +1,147 @@
+import {
+  Chain,
+  Choice,
+  Condition,
+  type IChainable,
+  Map as InlineMap,
+  JsonPath,
+  Parallel,
+  Pass,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { attempt } from '../constructs/attempt.ts';
+import { poll } from '../constructs/poll.ts';
+import type { Steps } from '../constructs/steps.ts';
+import { cleanUp, restoreOutcome } from './clean-up.ts';
+import { DISK, EXECUTION, RESTORE } from './payloads.ts';
+import { prepareTarget } from './prepare-target.ts';
+import { restoreDisks } from './restore-disks.ts';
+
+/**
+ * The restore, top to bottom. Everything up to hand-over is one attempt: whatever fails in it is undone, and the
+ * restore fails with the original error. After hand-over nothing of the result is undone any more.
+ */
+export function restoreWorkflow(scope: Construct, steps: Steps): IChainable {
+  const failed = new Pass(scope, 'RestoreFailed', { parameters: { 'failure.$': '$' } });
+
+  const restore = attempt(scope, 'Restore', {
+    body: Chain.start(planRestore(scope, steps))
+      .next(createTemporaryBucket(scope, steps))
+      .next(disksAndTarget(scope, steps))
+      .next(attachVolumes(scope, steps))
+      .next(steps.task(scope, 'ConfigureTarget', 'configure-target', { payload: RESTORE, result: 'discard' }))
+      .next(steps.task(scope, 'HandOver', 'hand-over', { payload: RESTORE, result: 'discard' })),
+    output: { 'restore.$': '$[0].restore' },
+    onFailure: failed,
+    failureAt: '$',
+  });
+
+  const conclude = cleanUp(scope, steps, {
+    ended: { ...EXECUTION, 'request.$': '$$.Execution.Input' },
+    afterwards: restoreOutcome(scope),
+  });
+  failed.next(conclude);
+
+  const start = attempt(scope, 'Start', {
+    body: startTarget(scope, steps),
+    output: 'keep',
+    onFailure: conclude,
+    failureAt: '$.startFailure',
+  });
+  start.next(conclude);
+
+  return restore.next(
+    new Choice(scope, 'PowerOnAsked')
+      .when(Condition.booleanEquals('$.restore.powerOn', true), start)
+      .otherwise(conclude),
+  );
+}
+
+function planRestore(scope: Construct, steps: Steps): IChainable {
+  return steps.task(scope, 'PlanRestore', 'plan-restore', {
+    payload: { ...EXECUTION, 'startedAt.$': '$$.Execution.StartTime', 'request.$': '$$.Execution.Input' },
+    resultSelector: { 'restore.$': '$' },
+    result: '$',
+  });
+}
+
+function createTemporaryBucket(scope: Construct, steps: Steps): IChainable {
+  return Chain.start(
+    steps.task(scope, 'CreateTemporaryBucket', 'create-temporary-bucket', {
+      payload: RESTORE,
+      result: 'discard',
+    }),
+  ).next(
+    steps.task(scope, 'CreateZeroObject', 'create-zero-object', { payload: RESTORE, result: 'discard' }),
+  );
+}
+
+/**
+ * The disks come ashore while the target is launched and stopped: a missing permission or capacity shows within
+ * minutes, not after hours of import, and the target waits for its disks, not the other way round.
+ */
+function disksAndTarget(scope: Construct, steps: Steps): IChainable {
+  return new Parallel(scope, 'DisksAndTarget', { resultPath: JsonPath.DISCARD })
+    .branch(restoreDisks(scope, steps))
+    .branch(prepareTarget(scope, steps));
+}
+
+function attachVolumes(scope: Construct, steps: Steps): IChainable {
+  const map = new InlineMap(scope, 'AttachVolumes', {
+    itemsPath: '$.restore.disks',
+    itemSelector: {
+      'restoreId.$': '$.restore.restoreId',
+      'attempt.$': '$.restore.attempt',
+      'diskId.$': '$$.Map.Item.Value.diskId',
+    },
+    maxConcurrency: 10,
+    resultPath: JsonPath.DISCARD,
+  });
+  return map.itemProcessor(
+    steps.task(scope, 'AttachVolume', 'attach-volume', { payload: DISK, result: '$.attachment' }).next(
+      poll(scope, steps, {
+        check: 'check-attachment',
+        at: '$.attachment',
+        payload: { ...DISK, 'volumeId.$': '$.attachment.volumeId' },
+        ready: ['attached'],
+        waiting: ['attaching', 'missing'],
+        failed: ['detaching', 'detached', 'busy'],
+        deadlineSeconds: 1_800,
+        error: 'Attachment',
+      }),
+    ),
+  );
+}
+
+function startTarget(scope: Construct, steps: Steps): IChainable {
+  const payload = { ...RESTORE, 'instanceId.$': '$.start.instanceId' };
+  return steps
+    .task(scope, 'StartTarget', 'start-target', { payload: RESTORE, result: '$.start', retry: ['capacity'] })
+    .next(
+      poll(scope, steps, {
+        check: 'check-instance',
+        suffix: 'Started',
+        at: '$.start',
+        payload,
+        ready: ['running'],
+        // Right after the call EC2 may still say stopped.
+        waiting: ['pending', 'stopped'],
+        failed: ['stopping', 'shutting-down', 'terminated', 'missing'],
+        deadlineSeconds: 1_800,
+        error: 'Start',
+      }),
+    )
+    .next(
+      poll(scope, steps, {
+        check: 'check-status',
+        at: '$.start',
+        payload,
+        ready: ['ok'],
+        // Impaired is what a slow boot looks like at first: only the deadline tells.
+        waiting: ['initializing', 'insufficient-data', 'not-applicable', 'impaired', 'missing', 'pending'],
+        failed: ['stopping', 'stopped', 'shutting-down', 'terminated'],
+        deadlineSeconds: 3_600,
+        error: 'StatusChecks',
+      }),
+    );
+}

@@ -1,0 +1,35 @@
+import { DescribeVolumesCommand } from '@aws-sdk/client-ec2';
+import { z } from 'zod';
+import { LandfallError } from '../../core/model/errors.ts';
+import { ec2 } from '../runtime/ec2.ts';
+import { markReady, plannedDisk, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
+import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { makeStep } from '../runtime/step.ts';
+
+/** The volume is attached to another instance, or under another name, than the plan says. */
+export class AttachedElsewhere extends LandfallError {
+  override readonly name = 'AttachedElsewhere';
+}
+
+const inputSchema = restoreContextSchema.extend({
+  diskId: z.string(),
+  volumeId: z.string().min(1),
+  poll: pollSchema,
+});
+
+/** Looks at a volume's attachment: the volume's own state says `in-use` long before that is true. */
+export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ...context }) => {
+  const { deviceName } = plannedDisk(await readPlan(context), diskId);
+  const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
+  const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
+  const attachment = Volumes[0]?.Attachments?.[0];
+  const status = attachment?.State ?? 'missing';
+  if (attachment && (attachment.InstanceId !== instanceId || attachment.Device !== deviceName)) {
+    throw new AttachedElsewhere(
+      `volume ${volumeId} of disk ${diskId} is at ${attachment.InstanceId} ${attachment.Device}, not at ${instanceId} ${deviceName}`,
+    );
+  }
+  if (status === 'attached') await markReady(context, { kind: 'attachment', name: diskId });
+  const message = `volume ${volumeId} of disk ${diskId} is ${status} at ${instanceId} ${deviceName}`;
+  return { status, message, volumeId, poll: nextPoll(poll) };
+});

@@ -1,0 +1,42 @@
+import { CreateTagsCommand, DescribeImportSnapshotTasksCommand } from '@aws-sdk/client-ec2';
+import { z } from 'zod';
+import { ec2 } from '../runtime/ec2.ts';
+import { makeTagged, markReady, restoreContextSchema } from '../runtime/ledger.ts';
+import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { makeStep } from '../runtime/step.ts';
+
+const inputSchema = restoreContextSchema.extend({
+  diskId: z.string(),
+  taskId: z.string().min(1),
+  poll: pollSchema,
+});
+
+/**
+ * Looks at an import task. When it is completed, its snapshot enters the ledger and is tagged: ImportSnapshot tags
+ * the task only. The message is AWS's own text, for people; nothing is decided by it.
+ */
+export const handler = makeStep(inputSchema, async ({ diskId, taskId, poll, ...context }) => {
+  const { ImportSnapshotTasks = [] } = await ec2.send(
+    new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [taskId] }),
+  );
+  const detail = ImportSnapshotTasks[0]?.SnapshotTaskDetail;
+  const status = detail?.Status ?? 'missing';
+  const message = `import task ${taskId} of disk ${diskId} is ${status}: ${detail?.StatusMessage ?? 'no message'}`;
+  const snapshotId = detail?.SnapshotId;
+  if (status === 'completed' && snapshotId !== undefined) {
+    await makeTagged(
+      context,
+      { kind: 'snapshot', name: diskId },
+      {
+        resourceId: snapshotId,
+        step: 'check-import',
+        tag: async (Tags) => {
+          await ec2.send(new CreateTagsCommand({ Resources: [snapshotId], Tags }));
+        },
+      },
+    );
+    await markReady(context, { kind: 'import-task', name: diskId });
+    return { status, message, taskId, snapshotId, poll: nextPoll(poll) };
+  }
+  return { status, message, taskId, poll: nextPoll(poll) };
+});

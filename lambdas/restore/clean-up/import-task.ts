@@ -1,0 +1,89 @@
+import {
+  CancelImportTaskCommand,
+  CreateTagsCommand,
+  DescribeImportSnapshotTasksCommand,
+  type ImportSnapshotTask,
+} from '@aws-sdk/client-ec2';
+import { TAG } from '../../../core/model/restore-record.ts';
+import { awsErrorCode } from '../../runtime/aws-errors.ts';
+import { ec2 } from '../../runtime/ec2.ts';
+import { type EntryName, makeTagged, type RestoreContext } from '../../runtime/ledger.ts';
+import { going, gone, type Removal, type Removing, unansweredIntent } from './removal.ts';
+
+/**
+ * Ends an import task. One that completed before it could be cancelled has made a snapshot that no step has seen:
+ * it is tagged and entered in the ledger here, for the next pass to delete.
+ */
+export async function removeImportTask({ context, entry, entries }: Removing): Promise<Removal> {
+  const task = await find(context, entry.resourceId, entry);
+  if (!task?.ImportTaskId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
+  const snapshotId = task.SnapshotTaskDetail?.SnapshotId;
+  switch (task.SnapshotTaskDetail?.Status) {
+    case 'completed':
+      if (entries.some(({ kind, name }) => kind === 'snapshot' && name === entry.name)) return gone;
+      if (snapshotId !== undefined) await adoptSnapshot(context, entry.name, snapshotId);
+      // The new entry is not among this pass's: look again.
+      return going;
+    case 'deleting':
+      return going;
+    case 'deleted':
+    case 'error':
+    case 'cancelled':
+      return gone;
+    default:
+      await cancel(task.ImportTaskId);
+      return going;
+  }
+}
+
+async function adoptSnapshot(context: RestoreContext, diskId: string, snapshotId: string): Promise<void> {
+  await makeTagged(
+    context,
+    { kind: 'snapshot', name: diskId },
+    {
+      resourceId: snapshotId,
+      step: 'clean-up',
+      tag: async (Tags) => {
+        await ec2.send(new CreateTagsCommand({ Resources: [snapshotId], Tags }));
+      },
+    },
+  );
+}
+
+async function cancel(ImportTaskId: string): Promise<void> {
+  try {
+    await ec2.send(new CancelImportTaskCommand({ ImportTaskId, CancelReason: 'the restore was cleaned up' }));
+  } catch (error) {
+    // It completed or ended in between; the next pass sees how.
+    if (!/^(IncorrectState|InvalidConversionTaskId|InvalidParameterValue)/.test(awsErrorCode(error) ?? ''))
+      throw error;
+  }
+}
+
+async function find(
+  context: RestoreContext,
+  taskId: string | undefined,
+  entry: EntryName,
+): Promise<ImportSnapshotTask | undefined> {
+  if (taskId !== undefined) {
+    const { ImportSnapshotTasks = [] } = await ec2.send(
+      new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [taskId] }),
+    );
+    return ImportSnapshotTasks[0];
+  }
+  // DescribeImportSnapshotTasks documents no tag filter: look through the tasks of the last days.
+  let NextToken: string | undefined;
+  do {
+    const page = await ec2.send(new DescribeImportSnapshotTasksCommand({ MaxResults: 100, NextToken }));
+    const found = page.ImportSnapshotTasks?.find(
+      ({ Tags = [] }) =>
+        Tags.some(({ Key, Value }) => Key === TAG.restore && Value === context.restoreId) &&
+        Tags.some(
+          ({ Key, Value }) => Key === TAG.entry && Value === `${context.attempt}/${entry.kind}/${entry.name}`,
+        ),
+    );
+    if (found) return found;
+    NextToken = page.NextToken;
+  } while (NextToken !== undefined);
+  return undefined;
+}

@@ -1,0 +1,168 @@
+import { DescribeInstancesCommand, GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
+import { z } from 'zod';
+import { type Plan, planSchema } from '../../core/model/plan.ts';
+import {
+  type LedgerEntry,
+  phasesOf,
+  planKey,
+  type RestoreResult,
+  resultKey,
+} from '../../core/model/restore-record.ts';
+import { awsErrorCode } from '../runtime/aws-errors.ts';
+import { moveClaim } from '../runtime/claim.ts';
+import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
+import { ec2 } from '../runtime/ec2.ts';
+import { endingSchema, failureOf, readableCause, readFailure, type StateError } from '../runtime/failure.ts';
+import { readLedger } from '../runtime/ledger.ts';
+import { makeStep } from '../runtime/step.ts';
+
+const inputSchema = endingSchema.extend({
+  state: endingSchema.shape.state.extend({
+    cleanUp: z.object({ restoreId: z.string(), attempt: z.number().int().nonnegative() }),
+  }),
+});
+
+type StepInput = z.output<typeof inputSchema>;
+
+// Console output is 64 KiB at most; its end is what tells why a boot failed, and a state holds 256 KiB.
+const CONSOLE_CHARACTERS = 16_000;
+
+/** Writes the restore's result, closes the restore and returns the result: the execution's output. */
+export const handler = makeStep(inputSchema, async (input) => {
+  const { cleanUp: context, cleanUpFailure } = input.state;
+  const { restoreId, attempt } = context;
+  // An execution that never claimed the restore has no record to conclude.
+  if (attempt === 0) return unclaimed(input);
+  const plan = (await readRecord(planKey(restoreId, attempt), planSchema))?.value;
+  const entries = await readLedger(context);
+  const failure = await originalError(input);
+  const handedOver = entries.some(isResult);
+  const result: RestoreResult = {
+    restoreId,
+    attempt,
+    executionArn: input.executionArn,
+    // After hand-over the machine is restored, whatever happened then.
+    outcome: failure && !handedOver ? 'failed' : 'restored',
+    ...(plan === undefined ? {} : factsOf(plan)),
+    endedAt: new Date().toISOString(),
+    ...(failure === undefined ? {} : { error: failure }),
+    ...(plan === undefined ? {} : await instanceOf(plan, entries, input)),
+    volumes: plan === undefined ? [] : volumesOf(plan, entries),
+    phases: phasesOf(entries),
+    cleanedUp: entries.flatMap(({ kind, resourceId, removedAt }) =>
+      removedAt === undefined || resourceId === undefined ? [] : [{ kind, resourceId }],
+    ),
+    leftBehind: leftBehind(entries, cleanUpFailure),
+    ...(cleanUpFailure === undefined ? {} : { cleanUpProblem: readableCause(cleanUpFailure.Cause) }),
+  };
+  await writeRecord(resultKey(restoreId, attempt), result);
+  // What a failed clean-up leaves behind keeps the restore open to another one.
+  if (cleanUpFailure === undefined) await moveClaim(restoreId, attempt, 'closed');
+  return result;
+});
+
+/** The first error of the restore: of a disk's own execution where one was noted. */
+async function originalError(input: StepInput): Promise<RestoreResult['error']> {
+  const failure = failureOf(input);
+  if (failure === undefined) return undefined;
+  const noted = await readFailure(input.state.cleanUp);
+  return { name: noted?.error ?? failure.Error, cause: readableCause(noted?.cause ?? failure.Cause) };
+}
+
+function unclaimed(input: StepInput): RestoreResult {
+  const failure = failureOf(input) ?? { Error: 'RestoreFailed', Cause: 'the restore was never claimed' };
+  return {
+    restoreId: input.state.cleanUp.restoreId,
+    attempt: 1,
+    executionArn: input.executionArn,
+    outcome: 'failed',
+    endedAt: new Date().toISOString(),
+    error: { name: failure.Error, cause: readableCause(failure.Cause) },
+    volumes: [],
+    phases: [],
+    cleanedUp: [],
+    leftBehind: [],
+  };
+}
+
+function factsOf(
+  plan: Plan,
+): Pick<RestoreResult, 'restorePoint' | 'workload' | 'strategy' | 'startedAt' | 'reason'> {
+  return {
+    restorePoint: plan.restorePoint,
+    workload: plan.workload.name,
+    strategy: plan.strategy,
+    startedAt: plan.startedAt,
+    ...(plan.reason === undefined ? {} : { reason: plan.reason }),
+  };
+}
+
+const isResult = ({ handedOverAt }: LedgerEntry): boolean => handedOverAt !== undefined;
+
+async function instanceOf(
+  { target }: Plan,
+  entries: readonly LedgerEntry[],
+  ending: StepInput,
+): Promise<Pick<RestoreResult, 'instance'>> {
+  const instanceId = entries.find((entry) => entry.kind === 'instance' && isResult(entry))?.resourceId;
+  if (instanceId === undefined) return {};
+  const problem = ending.state.startFailure ?? failureOf(ending);
+  const started = !target.powerOn ? 'not-asked' : problem ? 'not-started' : 'running';
+  const state = target.powerOn ? await instanceState(instanceId) : undefined;
+  return {
+    instance: {
+      instanceId,
+      name: target.name,
+      instanceType: target.instanceType,
+      availabilityZone: target.availabilityZone,
+      started,
+      ...(problem === undefined ? {} : { startProblem: readableCause(problem.Cause) }),
+      ...(started === 'running' ? { statusChecks: 'ok' } : {}),
+      ...(state === 'running' ? await consoleOutput(instanceId) : {}),
+    },
+  };
+}
+
+async function instanceState(InstanceId: string): Promise<string | undefined> {
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [InstanceId] }));
+  return Reservations[0]?.Instances?.[0]?.State?.Name;
+}
+
+/** The end of the instance's console, where it has one: nice to have, never a reason to fail. */
+async function consoleOutput(InstanceId: string): Promise<{ consoleOutput?: string }> {
+  try {
+    const { Output } = await ec2.send(new GetConsoleOutputCommand({ InstanceId }));
+    if (Output === undefined || Output === '') return {};
+    return { consoleOutput: Buffer.from(Output, 'base64').toString('utf8').slice(-CONSOLE_CHARACTERS) };
+  } catch (error) {
+    if (awsErrorCode(error) === undefined) throw error;
+    return {};
+  }
+}
+
+function volumesOf(plan: Plan, entries: readonly LedgerEntry[]): RestoreResult['volumes'] {
+  return plan.disks.flatMap(({ id, deviceName, volumeGiB, size }) => {
+    const entry = entries.find(({ kind, name }) => kind === 'volume' && name === id);
+    if (!entry?.resourceId || !isResult(entry)) return [];
+    return [{ diskId: id, volumeId: entry.resourceId, deviceName, sizeGiB: volumeGiB, diskBytes: size }];
+  });
+}
+
+function leftBehind(
+  entries: readonly LedgerEntry[],
+  cleanUpFailure: StateError | undefined,
+): RestoreResult['leftBehind'] {
+  const whyStill = cleanUpFailure
+    ? `clean-up failed: ${readableCause(cleanUpFailure.Cause)}`
+    : 'the request says onFailure: keep';
+  return entries
+    .filter(({ kind, removedAt, handedOverAt }) => !ENDS_WITH_OTHERS.has(kind) && !removedAt && !handedOverAt)
+    .map(({ kind, resourceId, keptBecause }) => ({
+      kind,
+      ...(resourceId === undefined ? {} : { resourceId }),
+      because: keptBecause ?? whyStill,
+    }));
+}
+
+// These end with their bucket and instance.
+const ENDS_WITH_OTHERS = new Set<string>(['upload', 'attachment']);

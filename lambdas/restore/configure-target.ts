@@ -1,0 +1,54 @@
+import {
+  AssociateIamInstanceProfileCommand,
+  DescribeIamInstanceProfileAssociationsCommand,
+  DescribeInstancesCommand,
+  ModifyInstanceAttributeCommand,
+  ModifyNetworkInterfaceAttributeCommand,
+} from '@aws-sdk/client-ec2';
+import type { Plan } from '../../core/model/plan.ts';
+import { ec2 } from '../runtime/ec2.ts';
+import { readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
+import { makeStep } from '../runtime/step.ts';
+
+/** Gives the stopped target what it was launched without: its security groups, profile and the disks' end with it. */
+export const handler = makeStep(restoreContextSchema, async (context) => {
+  const plan = await readPlan(context);
+  const InstanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
+  await setSecurityGroups(InstanceId, plan.target.securityGroupIds);
+  if (!plan.target.sourceDestCheck) {
+    await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, SourceDestCheck: { Value: false } }));
+  }
+  await ec2.send(
+    new ModifyInstanceAttributeCommand({ InstanceId, BlockDeviceMappings: deleteOnTermination(plan) }),
+  );
+  await setProfile(InstanceId, plan.target.iamInstanceProfile);
+  return { instanceId: InstanceId };
+});
+
+async function setSecurityGroups(InstanceId: string, Groups: string[]): Promise<void> {
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [InstanceId] }));
+  for (const { NetworkInterfaceId } of Reservations[0]?.Instances?.[0]?.NetworkInterfaces ?? []) {
+    await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups }));
+  }
+}
+
+// Volumes attached after launch outlive their instance unless they are told otherwise.
+function deleteOnTermination({
+  disks,
+}: Plan): { DeviceName: string; Ebs: { DeleteOnTermination: boolean } }[] {
+  return disks.map(({ deviceName, deleteOnTermination: DeleteOnTermination }) => ({
+    DeviceName: deviceName,
+    Ebs: { DeleteOnTermination },
+  }));
+}
+
+async function setProfile(InstanceId: string, Name: string | undefined): Promise<void> {
+  if (Name === undefined) return;
+  const { IamInstanceProfileAssociations = [] } = await ec2.send(
+    new DescribeIamInstanceProfileAssociationsCommand({
+      Filters: [{ Name: 'instance-id', Values: [InstanceId] }],
+    }),
+  );
+  if (IamInstanceProfileAssociations.length > 0) return;
+  await ec2.send(new AssociateIamInstanceProfileCommand({ InstanceId, IamInstanceProfile: { Name } }));
+}

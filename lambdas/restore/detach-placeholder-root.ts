@@ -1,0 +1,42 @@
+import { DescribeInstancesCommand, DetachVolumeCommand } from '@aws-sdk/client-ec2';
+import { LandfallError } from '../../core/model/errors.ts';
+import { awsErrorCode } from '../runtime/aws-errors.ts';
+import { ec2 } from '../runtime/ec2.ts';
+import { makeOnce, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
+import { firstPoll } from '../runtime/poll.ts';
+import { makeStep } from '../runtime/step.ts';
+
+/** The launched target has no root volume to take away. */
+export class RootVolumeMissing extends LandfallError {
+  override readonly name = 'RootVolumeMissing';
+}
+
+/** Detaches the root volume that the launch image brought; clean-up deletes it. */
+export const handler = makeStep(restoreContextSchema, async (context) => {
+  const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
+  const volumeId = await makeOnce({
+    context,
+    entry: { kind: 'volume', name: 'placeholder-root' },
+    step: 'detach-placeholder-root',
+    create: () => rootVolumeOf(instanceId),
+  });
+  try {
+    await ec2.send(new DetachVolumeCommand({ VolumeId: volumeId, InstanceId: instanceId }));
+  } catch (error) {
+    // An earlier try detached it already: EC2 says so in one of these two ways.
+    const code = awsErrorCode(error);
+    if (code !== 'IncorrectState' && code !== 'InvalidAttachment.NotFound') throw error;
+  }
+  return { volumeId, poll: firstPoll(5, 15) };
+});
+
+async function rootVolumeOf(instanceId: string): Promise<string> {
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
+  const instance = Reservations[0]?.Instances?.[0];
+  const root = instance?.BlockDeviceMappings?.find(
+    ({ DeviceName }) => DeviceName === instance.RootDeviceName,
+  );
+  const volumeId = root?.Ebs?.VolumeId;
+  if (volumeId === undefined) throw new RootVolumeMissing(`target ${instanceId} has no root volume`);
+  return volumeId;
+}

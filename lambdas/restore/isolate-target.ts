@@ -1,0 +1,58 @@
+import {
+  CreateSecurityGroupCommand,
+  DescribeSecurityGroupsCommand,
+  RevokeSecurityGroupEgressCommand,
+} from '@aws-sdk/client-ec2';
+import { ec2 } from '../runtime/ec2.ts';
+import { clientToken, makeOnce, markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
+import { makeStep } from '../runtime/step.ts';
+
+const entry = { kind: 'security-group', name: 'isolated' } as const;
+
+/**
+ * Creates the security group the target is launched in: no traffic in or out, so that whatever the launch image
+ * starts reaches nobody. A group's name is unique in its VPC, which makes a second try find the first one's.
+ */
+export const handler = makeStep(restoreContextSchema, async (context) => {
+  const { target, restoreId } = await readPlan(context);
+  const GroupName = `landfall-${clientToken(context, entry)}`;
+  const find = async (): Promise<string | undefined> => {
+    const { SecurityGroups = [] } = await ec2.send(
+      new DescribeSecurityGroupsCommand({
+        Filters: [
+          { Name: 'vpc-id', Values: [target.vpcId] },
+          { Name: 'group-name', Values: [GroupName] },
+        ],
+      }),
+    );
+    return SecurityGroups[0]?.GroupId;
+  };
+  const groupId = await makeOnce({
+    context,
+    entry,
+    step: 'isolate-target',
+    find,
+    create: async ({ tags }) => {
+      const { GroupId } = await ec2.send(
+        new CreateSecurityGroupCommand({
+          GroupName,
+          Description: `landfall restore ${restoreId}: no traffic`,
+          VpcId: target.vpcId,
+          TagSpecifications: [{ ResourceType: 'security-group', Tags: tags }],
+        }),
+      );
+      return GroupId ?? '';
+    },
+  });
+  await revokeEgress(groupId);
+  await markReady(context, entry);
+  return { groupId };
+});
+
+/** A new group lets everything out; this takes away whatever rule is still there. */
+async function revokeEgress(groupId: string): Promise<void> {
+  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [groupId] }));
+  const rules = SecurityGroups[0]?.IpPermissionsEgress ?? [];
+  if (rules.length === 0) return;
+  await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: rules }));
+}

@@ -1,0 +1,88 @@
+import { type _InstanceType, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import type { PlannedTarget } from '../../core/model/plan.ts';
+import { ec2 } from '../runtime/ec2.ts';
+import {
+  makeOnce,
+  readPlan,
+  resourceOf,
+  restoreContextSchema,
+  type Tag,
+  temporaryTags,
+} from '../runtime/ledger.ts';
+import { firstPoll } from '../runtime/poll.ts';
+import { makeStep } from '../runtime/step.ts';
+
+const entry = { kind: 'instance', name: 'target' } as const;
+
+/**
+ * Launches the target from its launch image: isolated, without user data and instance profile, with no device of
+ * the image but its root. It is stopped and gets the restored disks before anything of them ever runs.
+ */
+export const handler = makeStep(restoreContextSchema, async (context) => {
+  const { target } = await readPlan(context);
+  const { launchImage } = target;
+  const groupId = await resourceOf(context, { kind: 'security-group', name: 'isolated' });
+  const imageId =
+    launchImage.kind === 'existing'
+      ? launchImage.imageId
+      : await resourceOf(context, { kind: 'image', name: 'launch' });
+  const instanceId = await makeOnce({
+    context,
+    entry,
+    step: 'launch-target',
+    create: async ({ clientToken, tags }) => {
+      const { Instances = [] } = await ec2.send(
+        new RunInstancesCommand({
+          ...launchSettings(target, imageId, groupId),
+          ClientToken: clientToken,
+          TagSpecifications: [
+            { ResourceType: 'instance', Tags: [...tags, ...targetTags(target)] },
+            {
+              ResourceType: 'volume',
+              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }),
+            },
+          ],
+        }),
+      );
+      return Instances[0]?.InstanceId ?? '';
+    },
+  });
+  return { instanceId, poll: firstPoll(10, 30) };
+});
+
+function launchSettings(target: PlannedTarget, ImageId: string, groupId: string): RunInstancesCommandInput {
+  const { launchImage } = target;
+  return {
+    ImageId,
+    MinCount: 1,
+    MaxCount: 1,
+    InstanceType: target.instanceType as _InstanceType,
+    ...(target.keyName === undefined ? {} : { KeyName: target.keyName }),
+    ...(target.ebsOptimized ? { EbsOptimized: true } : {}),
+    NetworkInterfaces: [
+      {
+        DeviceIndex: 0,
+        SubnetId: target.subnetId,
+        Groups: [groupId],
+        DeleteOnTermination: true,
+        ...(target.privateIpAddress === undefined ? {} : { PrivateIpAddress: target.privateIpAddress }),
+      },
+    ],
+    MetadataOptions: {
+      HttpEndpoint: 'enabled',
+      HttpTokens: target.httpTokens,
+      ...(target.httpPutResponseHopLimit === undefined
+        ? {}
+        : { HttpPutResponseHopLimit: target.httpPutResponseHopLimit }),
+    },
+    // Before hand-over the target is temporary: a shutdown from inside must not end it behind our back.
+    InstanceInitiatedShutdownBehavior: 'stop',
+    BlockDeviceMappings: (launchImage.kind === 'existing' ? launchImage.otherDeviceNames : []).map(
+      (DeviceName) => ({ DeviceName, NoDevice: '' }),
+    ),
+  };
+}
+
+function targetTags({ name, tags }: PlannedTarget): Tag[] {
+  return Object.entries({ ...tags, Name: name }).map(([Key, Value]) => ({ Key, Value }));
+}

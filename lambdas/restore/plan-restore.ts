@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { LandfallError } from '../../core/model/errors.ts';
+import { InvalidId, parseRestoreId, type RestoreId } from '../../core/model/ids.ts';
+import type { Manifest } from '../../core/model/manifest.ts';
+import { type Plan, planSchema } from '../../core/model/plan.ts';
+import { parseRestoreRequest, type RestoreRequest } from '../../core/model/request.ts';
+import { planKey } from '../../core/model/restore-record.ts';
+import {
+  findRestorePoint,
+  type Repository,
+  RestorePointNotFound,
+  readManifest,
+} from '../../core/repository/index.ts';
+import { claimRestore } from '../runtime/claim.ts';
+import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
+import { openRepositoryAt } from '../runtime/repository.ts';
+import { environment, makeStep } from '../runtime/step.ts';
+import { largestPartBytes, planDisks } from './plan/disks.ts';
+import { BadRequest, Findings } from './plan/findings.ts';
+import { chooseLaunchImage } from './plan/launch-image.ts';
+import { planTarget } from './plan/target.ts';
+
+const inputSchema = z.object({
+  executionArn: z.string(),
+  executionName: z.string(),
+  startedAt: z.string(),
+  request: z.unknown(),
+});
+
+/**
+ * Locates the restore point, checks all that can be known, decides everything, claims the restore and writes the
+ * plan. Nothing is created in EC2 or S3 before this has succeeded.
+ * @throws BadRequest with everything that is wrong
+ */
+export const handler = makeStep(inputSchema, async (input) => {
+  const request = parseOrRefuse(input.request);
+  const restoreId = restoreIdOf(request, input.executionName);
+  const repositoryUrl = request.repository ?? environment().REPOSITORY_URL;
+  const findings = new Findings();
+  const located = await locate(repositoryUrl, request);
+  const decided = await decide(located.manifest, request, findings);
+  findings.throwErrors();
+  if (!decided) throw new BadRequest([]);
+  const attempt = await claimRestore({
+    restoreId,
+    executionArn: input.executionArn,
+    onFailure: request.onFailure,
+  });
+  const { workload, time } = located.manifest;
+  const plan: Plan = {
+    restoreId,
+    attempt,
+    executionArn: input.executionArn,
+    startedAt: new Date(input.startedAt).toISOString(),
+    plannedAt: new Date().toISOString(),
+    repository: repositoryUrl,
+    restorePoint: located.id,
+    restorePointTime: time,
+    workload: {
+      name: workload.name,
+      kind: workload.kind,
+      platform: workload.platform,
+      ...(workload.operatingSystem === undefined ? {} : { operatingSystem: workload.operatingSystem }),
+    },
+    strategy: 'upload',
+    strategyReason:
+      request.strategy === 'auto' ? 'the only strategy this version has' : 'the request asks for it',
+    temporaryBucket: temporaryBucketName(restoreId, attempt),
+    zeroObjectBytes: largestPartBytes(decided.disks),
+    ...decided,
+    warnings: findings.warnings,
+    ...(request.reason === undefined ? {} : { reason: request.reason }),
+    onFailure: request.onFailure,
+  };
+  await writePlanOnce(plan);
+  return {
+    restoreId,
+    attempt,
+    disks: plan.disks.map(({ id }) => ({ diskId: id })),
+    launchImage: plan.target.launchImage.kind,
+    powerOn: plan.target.powerOn,
+  };
+});
+
+function parseOrRefuse(input: unknown): RestoreRequest {
+  const parsed = parseRestoreRequest(input);
+  if (!parsed.ok) throw new BadRequest(parsed.findings);
+  return parsed.request;
+}
+
+function restoreIdOf(request: RestoreRequest, executionName: string): RestoreId {
+  if (request.restoreId !== undefined) return request.restoreId;
+  try {
+    return parseRestoreId(executionName);
+  } catch (error) {
+    if (!(error instanceof InvalidId)) throw error;
+    const findings = new Findings();
+    findings.error(
+      'restoreId',
+      'nothing',
+      `the execution’s name "${executionName}" is no restoreId (1 to 64 of A-Z a-z 0-9 _ -)`,
+      'Give restoreId, or another execution name',
+    );
+    findings.throwErrors();
+    throw error;
+  }
+}
+
+interface Located {
+  readonly id: string;
+  readonly manifest: Manifest;
+}
+
+async function locate(repositoryUrl: string, request: RestoreRequest): Promise<Located> {
+  const findings = new Findings();
+  let repository: Repository | undefined;
+  try {
+    repository = await openRepositoryAt(repositoryUrl);
+    const selector = request.restorePoint;
+    const id = await findRestorePoint(
+      repository,
+      typeof selector === 'string'
+        ? { id: selector }
+        : { workload: selector.workload, at: selector.at === 'latest' ? 'latest' : new Date(selector.at) },
+    );
+    return { id, manifest: await readManifest(repository, id) };
+  } catch (error) {
+    if (repository && !(error instanceof RestorePointNotFound)) throw error;
+    if (!(error instanceof LandfallError)) throw error;
+    findings.error(
+      repository ? 'restorePoint' : 'repository',
+      repository ? request.restorePoint : repositoryUrl,
+      error.message,
+      repository ? 'List what there is with "landfall points"' : 'Give the repository’s s3:// URL',
+    );
+    findings.throwErrors();
+    throw error;
+  }
+}
+
+async function decide(
+  manifest: Manifest,
+  request: RestoreRequest,
+  findings: Findings,
+): Promise<Pick<Plan, 'target' | 'disks'> | undefined> {
+  const { workload } = manifest;
+  if (workload.kind !== 'ec2') {
+    findings.error(
+      'restorePoint',
+      workload.name,
+      `the machine is of kind ${workload.kind}; only backups of EC2 instances become instances so far`,
+      'Get its disks with "landfall restore --to FILE_OR_DEVICE"',
+    );
+  }
+  const launchImage = await chooseLaunchImage(workload, request, findings);
+  const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
+  const disks = planDisks(manifest, request, { rootDeviceName, findings });
+  const target = await planTarget({ workload, request, launchImage, diskCount: disks.length, findings });
+  return target && { target, disks };
+}
+
+/**
+ * Name of the temporary bucket, in the account-regional namespace, where nobody else can take it. It differs from
+ * attempt to attempt: a deleted bucket's name is not free at once.
+ */
+function temporaryBucketName(restoreId: string, attempt: number): string {
+  const { ACCOUNT_ID, AWS_REGION } = environment();
+  const hash = createHash('sha256').update(`${restoreId}/${attempt}`).digest('hex').slice(0, 16);
+  return `landfall-${hash}-${ACCOUNT_ID}-${AWS_REGION}-an`;
+}
+
+/** A step that runs twice must not change its mind: the first plan stands. */
+async function writePlanOnce(plan: Plan): Promise<void> {
+  const key = planKey(plan.restoreId, plan.attempt);
+  if (await readRecord(key, planSchema)) return;
+  await writeRecord(key, plan, { replaces: 'nothing' });
+}

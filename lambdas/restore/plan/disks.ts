@@ -1,0 +1,201 @@
+import { type Bytes, wholeGiB } from '../../../core/model/ids.ts';
+import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
+import type { PlannedDisk } from '../../../core/model/plan.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
+import type { Findings } from './findings.ts';
+import { checkVolumeSettings } from './volume-limits.ts';
+
+// ImportSnapshot takes disk images of less than 8 TiB without a manifest file (VM Import/Export User Guide).
+const UPLOAD_LIMIT_BYTES = 8 * 1024 ** 4;
+// S3's limits for a multipart upload.
+const MAX_PARTS = 10_000;
+const MIN_PART_BYTES = 5 * 1024 ** 2;
+// One batch is one Lambda run: 16 GiB take under four minutes at a Lambda's 75 MiB/s, of its fifteen.
+const MAX_BATCH_SEGMENTS = 16;
+// Fewer segments in a batch where the disk is small, so that many Lambdas share even a small disk.
+const WANTED_BATCHES = 32;
+
+type DiskRequest = RestoreRequest['disks'][number];
+
+/** Decides for every disk of the restore point how it is uploaded and what its volume is like. */
+export function planDisks(
+  { workload, disks }: Manifest,
+  request: RestoreRequest,
+  { rootDeviceName, findings }: { rootDeviceName: string; findings: Findings },
+): PlannedDisk[] {
+  checkDiskNames(disks, request, findings);
+  const inOrder = [...disks].sort((a, b) => a.order - b.order);
+  const wishes = new Map<string, DiskRequest>(request.disks.map((disk) => [disk.id, disk]));
+  const deviceNames = chooseDeviceNames(inOrder, wishes, {
+    rootDeviceName,
+    windows: workload.platform === 'windows',
+    findings,
+  });
+  return inOrder.map((disk) => {
+    const field = fieldOf(request, disk.id);
+    if (disk.size >= UPLOAD_LIMIT_BYTES) {
+      findings.error(
+        field,
+        `${disk.size} bytes`,
+        'strategy upload takes disks of less than 8 TiB (the limit of ImportSnapshot)',
+        'Write this disk to a volume with "landfall restore --to DEVICE" on an instance',
+      );
+    }
+    return {
+      id: disk.id,
+      boot: disk.boot,
+      size: disk.size,
+      deviceName: deviceNames.get(disk.id) ?? rootDeviceName,
+      objectKey: `disks/${disk.id}.raw`,
+      ...planParts(disk),
+      ...planVolume(disk, wishes.get(disk.id), { field, findings }),
+      tags: withoutReservedTags(disk.volume?.tags ?? {}),
+    };
+  });
+}
+
+/** Splits a disk into upload parts and batches of them. */
+export function planParts({
+  size,
+  segmentBytes,
+}: Pick<ManifestDisk, 'size' | 'segmentBytes'>): Pick<
+  PlannedDisk,
+  'segmentBytes' | 'segmentCount' | 'partSegments' | 'batchSegments'
+> {
+  const segmentCount = Math.ceil(size / segmentBytes);
+  const partSegments = Math.max(
+    Math.ceil(segmentCount / MAX_PARTS),
+    Math.ceil(MIN_PART_BYTES / segmentBytes),
+  );
+  const parts = Math.ceil(segmentCount / partSegments);
+  const mostParts = Math.max(1, Math.floor(MAX_BATCH_SEGMENTS / partSegments));
+  const batchParts = Math.min(mostParts, Math.ceil(parts / WANTED_BATCHES));
+  return { segmentBytes, segmentCount, partSegments, batchSegments: batchParts * partSegments };
+}
+
+/** Size of the largest part of any disk: what the all-zero object must hold. */
+export function largestPartBytes(disks: readonly PlannedDisk[]): Bytes {
+  const sizes = disks.map(({ partSegments, segmentBytes, size }) =>
+    Math.min(partSegments * segmentBytes, size),
+  );
+  return Math.max(...sizes) as Bytes;
+}
+
+function planVolume(
+  { size, boot, volume: source }: ManifestDisk,
+  wish: DiskRequest | undefined,
+  { field, findings }: { field: string; findings: Findings },
+): Pick<
+  PlannedDisk,
+  'volumeGiB' | 'volumeType' | 'iops' | 'throughput' | 'encrypted' | 'kmsKeyId' | 'deleteOnTermination'
+> {
+  const volumeType = wish?.volumeType ?? source?.volumeType ?? 'gp3';
+  const sameType = volumeType === source?.volumeType;
+  const iops = wish?.iops ?? (sameType && takesIops(volumeType) ? source?.iops : undefined);
+  const throughput = wish?.throughput ?? (sameType && volumeType === 'gp3' ? source?.throughput : undefined);
+  const kmsKeyId = wish?.kmsKeyId ?? (wish?.encrypted === false ? undefined : source?.kmsKeyId);
+  const volumeGiB = wholeGiB(size);
+  if (wish?.encrypted === false && wish.kmsKeyId !== undefined) {
+    findings.error(`${field}.encrypted`, false, 'contradicts kmsKeyId', 'Leave out one of the two');
+  }
+  checkVolumeSettings(field, { volumeType, volumeGiB, iops, throughput, boot }, findings);
+  return {
+    volumeGiB,
+    volumeType,
+    ...(iops === undefined ? {} : { iops }),
+    ...(throughput === undefined ? {} : { throughput }),
+    encrypted: kmsKeyId !== undefined || (wish?.encrypted ?? source?.encrypted ?? false),
+    ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+    deleteOnTermination: source?.deleteOnTermination ?? boot,
+  };
+}
+
+// gp2 reports IOPS too, but takes none.
+const takesIops = (volumeType: string): boolean => ['gp3', 'io1', 'io2'].includes(volumeType);
+
+function checkDiskNames(disks: Manifest['disks'], request: RestoreRequest, findings: Findings): void {
+  const known = disks.map(({ id }) => id);
+  for (const [index, { id }] of request.disks.entries()) {
+    if (known.some((knownId) => knownId === id)) continue;
+    findings.error(
+      `disks[${index}].id`,
+      id,
+      'the restore point has no such disk',
+      `It has ${known.join(', ')}`,
+    );
+  }
+}
+
+function fieldOf(request: RestoreRequest, diskId: string): string {
+  const index = request.disks.findIndex(({ id }) => id === diskId);
+  return index < 0 ? `disk ${diskId}` : `disks[${index}]`;
+}
+
+/** Names that EC2 recommends for data volumes, f to p first: some kernels take no others. */
+function* freeDeviceNames(windows: boolean): Generator<string> {
+  const prefix = windows ? 'xvd' : '/dev/sd';
+  for (const letter of 'fghijklmnopqrstuvwxyzbcde') yield `${prefix}${letter}`;
+  for (const first of 'bc')
+    for (const letter of 'bcdefghijklmnopqrstuvwxyz')
+      yield `${windows ? 'xvd' : '/dev/xvd'}${first}${letter}`;
+}
+
+function chooseDeviceNames(
+  disks: readonly ManifestDisk[],
+  wishes: ReadonlyMap<string, DiskRequest>,
+  { rootDeviceName, windows, findings }: { rootDeviceName: string; windows: boolean; findings: Findings },
+): Map<string, string> {
+  const chosen = new Map<string, string>();
+  const taken = new Set([shortName(rootDeviceName)]);
+  for (const { id, boot, deviceName } of disks) {
+    const wish = wishes.get(id)?.deviceName;
+    if (boot) {
+      if (wish !== undefined && wish !== rootDeviceName) {
+        findings.error(
+          `disk ${id}.deviceName`,
+          wish,
+          `the root volume is attached as ${rootDeviceName}, the root device of the launch image`,
+          'Leave it out',
+        );
+      }
+      chosen.set(id, rootDeviceName);
+      continue;
+    }
+    const name = wish ?? deviceName;
+    if (name === undefined) continue;
+    if (!taken.has(shortName(name))) {
+      taken.add(shortName(name));
+      chosen.set(id, name);
+    } else if (wish !== undefined) {
+      findings.error(
+        `disk ${id}.deviceName`,
+        wish,
+        'is taken by another disk',
+        'Choose a free name, e.g. /dev/sdf',
+      );
+    }
+  }
+  for (const { id } of disks) {
+    if (chosen.has(id)) continue;
+    for (const name of freeDeviceNames(windows)) {
+      if (taken.has(shortName(name))) continue;
+      taken.add(shortName(name));
+      chosen.set(id, name);
+      break;
+    }
+    if (!chosen.has(id))
+      findings.error(`disk ${id}.deviceName`, 'nothing', 'no device name is left', 'Give one');
+  }
+  return chosen;
+}
+
+// /dev/xvdf, xvdf and /dev/sdf become the same device in many guests: never use two of them together.
+const shortName = (name: string): string =>
+  name
+    .replace(/^\/dev\//, '')
+    .replace(/^(xvd|sd)/, '')
+    .replace(/^a\d?$/, 'a');
+
+function withoutReservedTags(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !/^(aws:|landfall:)/.test(key)));
+}

@@ -1,0 +1,39 @@
+import { LandfallError } from '../../../core/model/errors.ts';
+import { describeFinding, type RequestFinding } from '../../../core/model/request.ts';
+
+/** The request cannot be carried out as it is; the message lists everything that is wrong with it, one finding a line. */
+export class BadRequest extends LandfallError {
+  override readonly name = 'BadRequest';
+  readonly findings: readonly RequestFinding[];
+
+  constructor(findings: readonly RequestFinding[]) {
+    super(findings.map(describeFinding).join('\n'));
+    this.findings = findings;
+  }
+}
+
+/** Collects what is wrong, so that a person learns all of it at once. */
+export class Findings {
+  readonly #found: RequestFinding[] = [];
+
+  error(field: string, value: unknown, problem: string, fix: string): void {
+    this.#found.push({ severity: 'error', field, value: shown(value), problem, fix });
+  }
+
+  warning(field: string, value: unknown, problem: string, fix: string): void {
+    this.#found.push({ severity: 'warning', field, value: shown(value), problem, fix });
+  }
+
+  get warnings(): RequestFinding[] {
+    return this.#found.filter(({ severity }) => severity === 'warning');
+  }
+
+  /** @throws BadRequest when there is an error among the findings. */
+  throwErrors(): void {
+    const errors = this.#found.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) throw new BadRequest(errors);
+  }
+}
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');

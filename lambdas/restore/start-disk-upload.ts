@@ -1,0 +1,37 @@
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { makeOnce, plannedDisk, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
+import { s3 } from '../runtime/s3.ts';
+import { makeStep } from '../runtime/step.ts';
+
+const inputSchema = restoreContextSchema.extend({ diskId: z.string() });
+
+/** Starts the multipart upload of a disk's RAW object and cuts the disk into batches of segments. */
+export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
+  const plan = await readPlan(context);
+  const { objectKey: Key, segmentCount, batchSegments } = plannedDisk(plan, diskId);
+  const Bucket = plan.temporaryBucket;
+  const uploadId = await makeOnce({
+    context,
+    entry: { kind: 'upload', name: diskId },
+    diskId,
+    step: 'start-disk-upload',
+    find: async () => {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
+      return Uploads.find((upload) => upload.Key === Key)?.UploadId;
+    },
+    create: async () => {
+      const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+      return UploadId ?? '';
+    },
+  });
+  return { uploadId, batches: cutIntoBatches(segmentCount, batchSegments) };
+});
+
+/** Ranges [from, to) of segments, one for each Lambda run. */
+export function cutIntoBatches(segmentCount: number, batchSegments: number): { from: number; to: number }[] {
+  return Array.from({ length: Math.ceil(segmentCount / batchSegments) }, (_, batch) => ({
+    from: batch * batchSegments,
+    to: Math.min((batch + 1) * batchSegments, segmentCount),
+  }));
+}

@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { LandfallError } from '../../core/model/errors.ts';
+import { type Plan, planSchema } from '../../core/model/plan.ts';
+import {
+  type Claim,
+  claimKey,
+  claimSchema,
+  type LedgerEntry,
+  ledgerEntrySchema,
+  ledgerKey,
+  ledgerPrefix,
+  planKey,
+  TAG,
+} from '../../core/model/restore-record.ts';
+import { isDefiniteRefusal } from './aws-errors.ts';
+import {
+  listRecords,
+  RecordChanged,
+  RecordInvalid,
+  readRecord,
+  type StoredRecord,
+  writeRecord,
+} from './control-bucket.ts';
+
+/** Clean-up of this restore has begun: nothing more may be made for it. */
+export class RestoreClosing extends LandfallError {
+  override readonly name = 'RestoreClosing';
+}
+
+/** Which restore a step works for; part of every step's event. */
+export const restoreContextSchema = z.object({
+  restoreId: z.string().min(1),
+  attempt: z.number().int().positive(),
+});
+export type RestoreContext = z.infer<typeof restoreContextSchema>;
+
+/** Temporary things carry this many days of life; whatever outlives them may be swept. */
+const EXPIRY_DAYS = 30;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const now = (): string => new Date().toISOString();
+
+/** The plan of an attempt. @throws RecordInvalid when it is missing. */
+export async function readPlan({ restoreId, attempt }: RestoreContext): Promise<Plan> {
+  const stored = await readRecord(planKey(restoreId, attempt), planSchema);
+  if (!stored) throw new RecordInvalid(`restore ${restoreId}, attempt ${attempt} has no plan`);
+  return stored.value;
+}
+
+/** One disk of the plan. @throws RecordInvalid when the plan has no such disk. */
+export function plannedDisk(plan: Plan, diskId: string): Plan['disks'][number] {
+  const disk = plan.disks.find(({ id }) => id === diskId);
+  if (!disk) throw new RecordInvalid(`the plan of restore ${plan.restoreId} has no disk ${diskId}`);
+  return disk;
+}
+
+export async function readClaim(restoreId: string): Promise<StoredRecord<Claim>> {
+  const claim = await readRecord(claimKey(restoreId), claimSchema);
+  if (!claim) throw new RecordInvalid(`restore ${restoreId} was never claimed`);
+  return claim;
+}
+
+export type EntryName = Pick<LedgerEntry, 'kind' | 'name'>;
+
+const entryTag = ({ attempt }: RestoreContext, { kind, name }: EntryName): string =>
+  `${attempt}/${kind}/${name}`;
+
+/**
+ * Idempotency token for what an entry stands for: the same for every try of one attempt, another for the next
+ * attempt, so that EC2 never answers with what an earlier attempt made and removed. 64 characters, EC2's limit.
+ */
+export function clientToken(context: RestoreContext, entry: EntryName): string {
+  return createHash('sha256')
+    .update(`${context.restoreId}/${entryTag(context, entry)}`)
+    .digest('hex');
+}
+
+export interface Tag {
+  Key: string;
+  Value: string;
+}
+
+/** Tags of a temporary thing: whose it is, which entry it belongs to, when it may be swept. */
+export function temporaryTags(context: RestoreContext, entry: EntryName): Tag[] {
+  return [
+    { Key: TAG.restore, Value: context.restoreId },
+    { Key: TAG.role, Value: 'temporary' },
+    { Key: TAG.entry, Value: entryTag(context, entry) },
+    { Key: TAG.expires, Value: new Date(Date.now() + EXPIRY_DAYS * DAY_MS).toISOString() },
+  ];
+}
+
+/** Filters that find what an earlier try of this entry made. */
+export function entryFilters(
+  context: RestoreContext,
+  entry: EntryName,
+): { Name: string; Values: string[] }[] {
+  return [
+    { Name: `tag:${TAG.restore}`, Values: [context.restoreId] },
+    { Name: `tag:${TAG.entry}`, Values: [entryTag(context, entry)] },
+  ];
+}
+
+export async function readEntry(context: RestoreContext, entry: EntryName): Promise<LedgerEntry | undefined> {
+  const stored = await readRecord(ledgerKey(context.restoreId, context.attempt, entry), ledgerEntrySchema);
+  return stored?.value;
+}
+
+/** Every entry of an attempt's ledger. */
+export async function readLedger(context: RestoreContext): Promise<LedgerEntry[]> {
+  const entries: LedgerEntry[] = [];
+  for await (const key of listRecords(ledgerPrefix(context.restoreId, context.attempt))) {
+    const stored = await readRecord(key, ledgerEntrySchema);
+    if (stored) entries.push(stored.value);
+  }
+  return entries;
+}
+
+/** The resource of an entry. @throws RecordInvalid when it was not made yet. */
+export async function resourceOf(context: RestoreContext, entry: EntryName): Promise<string> {
+  const resourceId = (await readEntry(context, entry))?.resourceId;
+  if (resourceId === undefined) {
+    throw new RecordInvalid(`the ledger of restore ${context.restoreId} has no ${entry.kind} ${entry.name}`);
+  }
+  return resourceId;
+}
+
+type Moments = Partial<
+  Pick<LedgerEntry, 'resourceId' | 'createdAt' | 'readyAt' | 'handedOverAt' | 'removedAt' | 'keptBecause'>
+>;
+
+/** Adds to an entry. Two steps may do so at once (a late one and clean-up): the loser reads again. */
+export async function amendEntry(context: RestoreContext, entry: EntryName, moments: Moments): Promise<void> {
+  const key = ledgerKey(context.restoreId, context.attempt, entry);
+  for (let tries = 1; ; tries += 1) {
+    const stored = await readRecord(key, ledgerEntrySchema);
+    if (!stored) throw new RecordInvalid(`${key} is missing`);
+    try {
+      return await writeRecord(key, { ...stored.value, ...moments }, { replaces: stored.etag });
+    } catch (error) {
+      if (!(error instanceof RecordChanged) || tries >= 5) throw error;
+    }
+  }
+}
+
+/** Notes that what an entry stands for was seen in the state it was made for; the first time counts. */
+export async function markReady(context: RestoreContext, entry: EntryName): Promise<void> {
+  if ((await readEntry(context, entry))?.readyAt === undefined) {
+    await amendEntry(context, entry, { readyAt: now() });
+  }
+}
+
+export interface Making {
+  readonly context: RestoreContext;
+  readonly entry: EntryName;
+  readonly diskId?: string;
+  readonly step: string;
+  /** Looks for what an earlier try made, where the API takes no idempotency token; undefined when there is none. */
+  readonly find?: () => Promise<string | undefined>;
+  /** Makes it and returns its id. Called again after a lost answer: needs a token, or `find`. */
+  readonly create: (identity: { clientToken: string; tags: Tag[] }) => Promise<string>;
+}
+
+/**
+ * Makes a thing once, however often the step runs: writes the intent first, then makes it, then writes what was
+ * made, so that clean-up can find it whatever happened in between.
+ * @throws RestoreClosing when clean-up has begun
+ */
+export async function makeOnce({ context, entry, diskId, step, find, create }: Making): Promise<string> {
+  const key = ledgerKey(context.restoreId, context.attempt, entry);
+  const stored = await readRecord(key, ledgerEntrySchema);
+  if (stored?.value.resourceId !== undefined && stored.value.removedAt === undefined) {
+    return stored.value.resourceId;
+  }
+  const claim = (await readClaim(context.restoreId)).value;
+  if (claim.state !== 'open' || claim.attempt !== context.attempt) {
+    throw new RestoreClosing(`restore ${context.restoreId}, attempt ${context.attempt} is being cleaned up`);
+  }
+  const intent: LedgerEntry = {
+    ...entry,
+    ...(diskId === undefined ? {} : { diskId }),
+    step,
+    executionArn: claim.executionArn,
+    intendedAt: stored?.value.intendedAt ?? now(),
+  };
+  await writeRecord(key, intent, { replaces: stored?.etag ?? 'nothing' });
+  const resourceId = (stored && (await find?.())) ?? (await createOrSettle({ context, entry, create }));
+  await amendEntry(context, entry, { resourceId, createdAt: now() });
+  return resourceId;
+}
+
+async function createOrSettle({
+  context,
+  entry,
+  create,
+}: Pick<Making, 'context' | 'entry' | 'create'>): Promise<string> {
+  try {
+    return await create({ clientToken: clientToken(context, entry), tags: temporaryTags(context, entry) });
+  } catch (error) {
+    // A definite no leaves nothing behind: the intent is settled, clean-up need not look for it.
+    if (isDefiniteRefusal(error)) await amendEntry(context, entry, { removedAt: now() });
+    throw error;
+  }
+}
+
+/**
+ * Enters a thing in the ledger that AWS made on its own (an import's snapshot), and tags it as ours. Unlike
+ * makeOnce it works while clean-up is under way.
+ */
+export async function makeTagged(
+  context: RestoreContext,
+  entry: EntryName,
+  { resourceId, step, tag }: { resourceId: string; step: string; tag: (tags: Tag[]) => Promise<void> },
+): Promise<void> {
+  const moment = now();
+  const claim = (await readClaim(context.restoreId)).value;
+  const made: LedgerEntry = {
+    ...entry,
+    diskId: entry.name,
+    step,
+    executionArn: claim.executionArn,
+    intendedAt: moment,
+    resourceId,
+    createdAt: moment,
+    readyAt: moment,
+  };
+  await tag(temporaryTags(context, entry));
+  const key = ledgerKey(context.restoreId, context.attempt, entry);
+  const stored = await readRecord(key, ledgerEntrySchema);
+  if (stored?.value.resourceId === undefined) {
+    await writeRecord(key, made, { replaces: stored?.etag ?? 'nothing' });
+  }
+}
