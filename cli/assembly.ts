@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { CommandError } from './errors.ts';
+import { isAlive } from './process-alive.ts';
+import { PROJECT_FOLDER } from './project-folder.ts';
 import { runProgram } from './run-program.ts';
 
 /** The stack could not be synthesised. */
@@ -11,7 +12,6 @@ export class SynthesisFailed extends CommandError {
   override readonly name = 'SynthesisFailed';
 }
 
-export const PROJECT_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Where the command line and the tests keep the cloud assembly that they deploy into local regions. */
 export const ASSEMBLY_FOLDER = join(PROJECT_FOLDER, 'build', 'cloud-assembly');
 
@@ -126,15 +126,5 @@ async function tookLock(file: string): Promise<boolean> {
     const holder = Number(await readFile(file, 'utf8').catch(() => ''));
     if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and is somebody else's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -21,6 +21,8 @@ export interface DiskImageOptions {
   readonly format?: ImageFormat;
   /** Where converted images are kept meanwhile; default: the system's folder for temporary files. */
   readonly workFolder?: string;
+  /** Keeps the converted image in this file instead. */
+  readonly keepAs?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
   /** Told before a conversion, which may take long. */
@@ -30,6 +32,8 @@ export interface DiskImageOptions {
 export interface DiskImage {
   readonly source: DiskSource & { readonly size: Bytes };
   readonly format: ImageFormat;
+  /** Where the disk's raw bytes are: the path itself, or the converted image. */
+  readonly rawPath: string;
   /** Whether the file was written to since it was opened: the backup then mixes two moments. */
   hasChanged(): Promise<boolean>;
   /** Closes it, and removes what a conversion left. */
@@ -101,20 +105,21 @@ async function formatOf(
 
 async function openConverted(
   original: FileHandle,
-  { path, format, workFolder, env, signal, onConvert }: DiskImageOptions & { format: ImageFormat },
+  { path, format, workFolder, keepAs, env, signal, onConvert }: DiskImageOptions & { format: ImageFormat },
 ): Promise<DiskImage> {
   const before = await original.stat({ bigint: true });
   const folder = await mkdtemp(join(workFolder ?? tmpdir(), 'landfall-convert-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   try {
     onConvert?.(format);
-    const target = join(folder, 'disk.raw');
+    const target = keepAs ?? join(folder, 'disk.raw');
     await convertToRaw({ path, format, target, env, signal });
     const handle = await open(target, 'r');
     const raw = await makeRawImage(handle, { path: target, size: (await handle.stat()).size, env, signal });
     return {
       source: raw.source,
       format,
+      rawPath: target,
       hasChanged: () => hasBeenWritten(original, before),
       async close() {
         await raw.close();
@@ -142,6 +147,7 @@ async function makeRawImage(
       currentSize: async () => (before.isFile() ? (await handle.stat()).size : size),
     },
     format: 'raw',
+    rawPath: path,
     hasChanged: () => hasBeenWritten(handle, before),
     close: () => handle.close(),
   };

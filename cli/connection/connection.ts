@@ -5,7 +5,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { makeS3Client } from '../../core/repository/index.ts';
 import { type Host, printNote } from '../host.ts';
 import type { GlobalFlags } from '../program-flags.ts';
-import { openLocalRegion } from './local-region.ts';
+import { type LocalRegion, openLocalRegion } from './local-region.ts';
 import { readStackOutputs, type StackOutputs } from './stack-outputs.ts';
 
 export interface ClientConfig {
@@ -57,7 +57,7 @@ export async function withConnection<T>(
 async function connect(host: Host, flags: GlobalFlags): Promise<Connection> {
   const endpoint = host.env.AWS_ENDPOINT_URL;
   if (endpoint) return connectToEndpoint(host, { endpoint, flags });
-  if (flags.local) return await connectToLocalRegion(host, flags);
+  if (flags.local) return makeLocalConnection(flags, await openLocalRegion(host, flags));
   return await connectToAws(host, flags);
 }
 
@@ -82,8 +82,11 @@ function connectToEndpoint(
   });
 }
 
-async function connectToLocalRegion(host: Host, flags: GlobalFlags): Promise<Connection> {
-  const { endpoint, runsHere, description, close } = await openLocalRegion(host, flags);
+/** A connection to a local region; closing it closes the region too where that is what `close` does. */
+export function makeLocalConnection(
+  flags: GlobalFlags,
+  { endpoint, runsHere, description, close }: LocalRegion,
+): Connection {
   return makeConnection(flags, {
     kind: 'local',
     runsHere,

@@ -1,4 +1,4 @@
-import { findRunningRegion, type Region, startRegion } from '../../local/region.ts';
+import type { Region } from '../../local/region.ts';
 import { ensureAssembly } from '../assembly.ts';
 import { type Host, printNote } from '../host.ts';
 import type { GlobalFlags } from '../program-flags.ts';
@@ -21,6 +21,9 @@ export interface EmbeddedRegionOptions {
   readonly log?: (line: string) => void;
 }
 
+/** Loaded when it is wanted only: the simulation is large, and most commands never need it. */
+const loadRegion = () => import('../../local/region.ts');
+
 /** The local region of the state folder: the one that is running there, else one within this process. */
 export async function openLocalRegion(
   host: Host,
@@ -28,6 +31,7 @@ export async function openLocalRegion(
   timing: { timeScale?: number; waitMs?: number } = {},
 ): Promise<LocalRegion> {
   const { stateFolder } = flags;
+  const { findRunningRegion } = await loadRegion();
   const running = await findRunningRegion(stateFolder);
   if (running !== undefined) {
     return {
@@ -52,6 +56,7 @@ export async function startDeployedRegion(host: Host, options: EmbeddedRegionOpt
     onBuild: () => printNote(host, 'Synthesising the stack (first run, or its sources have changed)…'),
     signal: host.signal,
   });
+  const { startRegion } = await loadRegion();
   const region = await startRegion(options);
   try {
     await region.deploy(assemblyFolder);

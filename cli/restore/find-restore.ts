@@ -31,7 +31,7 @@ const EXECUTION_ARN = /^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:execution:([^:]+):(
 
 export async function openRecords(connection: Connection): Promise<RestoreRecords> {
   const outputs = await connection.stackOutputs();
-  return makeRestoreRecords(connection.s3, outputs.get('ControlBucketName'));
+  return makeRestoreRecords(connection.s3, outputs.get('ControlBucket'));
 }
 
 /** Finds a restore by the ARN or name of an execution, or by its restoreId (then its latest attempt). @throws BadRequest */

@@ -1,0 +1,170 @@
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+import { createRepository } from '../../core/repository/index.ts';
+import type { Region } from '../../local/region.ts';
+import type { BackupRequest } from '../backup/backup-request.ts';
+import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
+import { type Connection, makeLocalConnection } from '../connection/connection.ts';
+import { startDeployedRegion } from '../connection/local-region.ts';
+import { CommandError, NotGood } from '../errors.ts';
+import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
+import { type GlobalFlags, showsProgress } from '../program-flags.ts';
+import { makeStore } from '../repository-location.ts';
+import { describeRestore, type RestoreStory } from '../restore/describe-restore.ts';
+import { openRecords } from '../restore/find-restore.ts';
+import { followRestore } from '../restore/follow.ts';
+import { requireSuccess, startRestore } from '../restore/start-and-follow.ts';
+import { formatBytes, formatDuration } from '../units.ts';
+import { type ComparedVolume, compareVolume, describeComparison } from './compare-volumes.ts';
+
+/** The local region lacks something that a drill relies on. */
+export class DrillImpossible extends CommandError {
+  override readonly name = 'DrillImpossible';
+}
+
+export interface Drill {
+  readonly host: Host;
+  readonly flags: GlobalFlags;
+  /** Folder of the drill's own region. */
+  readonly folder: string;
+  /** The machine; its disks are raw files or block devices. */
+  readonly request: BackupRequest;
+  readonly strategy: 'auto' | 'upload';
+  /** Factor on the region's durations. */
+  readonly timeScale: number;
+  readonly waitMs?: number;
+}
+
+/**
+ * Backs a machine up into the repository of a local region, restores it there, and has a separate process compare
+ * every restored volume with its source. @throws NotGood when anything differs, RestoreFailed
+ */
+export async function runDrill(drill: Drill): Promise<void> {
+  const { host, flags, folder, timeScale, waitMs } = drill;
+  const region = await startDeployedRegion(host, { stateFolder: folder, port: 0, timeScale, waitMs });
+  const connection = makeLocalConnection(flags, {
+    endpoint: region.endpoint,
+    runsHere: true,
+    description: `a local region of its own at ${region.endpoint} (state in ${folder}); no AWS is involved`,
+    close: () => region.stop(),
+  });
+  try {
+    printNote(host, `Talking to ${connection.description}.`);
+    printNote(
+      host,
+      `Its time runs at ${timeScale} of AWS's: the durations below are this machine's, not AWS's.`,
+    );
+    const backup = await backUpMachine(drill, connection);
+    const story = await restoreMachine(drill, { connection, backup });
+    if (!flags.json) for (const line of ['', ...describeRestore(story), '']) printLine(host, line);
+    requireSuccess(story);
+    await compareVolumes(drill, { region, story });
+  } finally {
+    await connection.close();
+  }
+}
+
+async function backUpMachine(drill: Drill, connection: Connection): Promise<FinishedBackup> {
+  const { host, flags, request } = drill;
+  const startedAt = performance.now();
+  const backup = await runBackup({
+    host,
+    repository: await createRepository(await makeStore(connection, { kind: 'stack' })),
+    request,
+    time: new Date(),
+    parent: 'latest',
+    format: 'raw',
+    showsProgress: showsProgress(flags),
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (flags.json) {
+    printJsonLine(host, {
+      event: 'backedUp',
+      seconds,
+      restorePoint: backup.restorePoint,
+      disks: backup.disks,
+    });
+    return backup;
+  }
+  const sum = (of: 'sizeBytes' | 'storedBytes') => backup.disks.reduce((total, disk) => total + disk[of], 0);
+  printLine(
+    host,
+    `Backed up ${request.workload.name} in ${formatDuration(seconds)}: ${backup.disks.length} disks,`,
+  );
+  printLine(
+    host,
+    `${formatBytes(sum('sizeBytes'))}, ${formatBytes(sum('storedBytes'))} stored: ${backup.restorePoint}`,
+  );
+  return backup;
+}
+
+async function restoreMachine(
+  { host, flags, request, strategy }: Drill,
+  { connection, backup }: { connection: Connection; backup: FinishedBackup },
+): Promise<RestoreStory> {
+  const records = await openRecords(connection);
+  const input = {
+    restorePoint: backup.restorePoint,
+    strategy,
+    // The source's subnet is somewhere on AWS; its type is known there too, where the source is an instance.
+    target: {
+      subnetId: await anySubnet(connection),
+      ...(request.workload.source?.instanceType === undefined ? { instanceType: DEFAULT_TYPE } : {}),
+    },
+    reason: 'landfall drill',
+  };
+  const started = await startRestore(connection, { records, input });
+  if (flags.json) printJsonLine(host, { event: 'started', ...started });
+  else printNote(host, `Restore ${started.restoreId} is under way.`);
+  return await followRestore({
+    ...started,
+    connection,
+    records,
+    host,
+    json: flags.json,
+    showsProgress: showsProgress(flags),
+  });
+}
+
+const DEFAULT_TYPE = 't3.medium';
+
+async function anySubnet({ ec2 }: Connection): Promise<string> {
+  const { Subnets = [] } = await ec2.send(
+    new DescribeSubnetsCommand({ Filters: [{ Name: 'default-for-az', Values: ['true'] }] }),
+  );
+  const [subnet] = Subnets.sort((a, b) => (a.AvailabilityZone ?? '').localeCompare(b.AvailabilityZone ?? ''));
+  if (subnet?.SubnetId !== undefined) return subnet.SubnetId;
+  throw new DrillImpossible('the local region has no default subnet', 'Run the drill without --keep.');
+}
+
+async function compareVolumes(
+  { host, flags, request, folder }: Drill,
+  { region, story }: { region: Region; story: RestoreStory },
+): Promise<void> {
+  const { result } = story;
+  const compared: ComparedVolume[] = [];
+  printNote(host, 'Comparing the restored volumes with their sources, in a separate process…');
+  for (const { id, path } of request.disks) {
+    const volume = result?.volumes.find(({ diskId }) => diskId === id);
+    const file = volume && region.services.ec2.volumeFile(volume.volumeId);
+    if (!volume || file === undefined) throw new NotGood(`disk ${id} has no restored volume`, SHOW);
+    compared.push(
+      await compareVolume({ diskId: id, volumeId: volume.volumeId, source: path, file }, host.signal),
+    );
+  }
+  if (flags.json) printJsonLine(host, { event: 'compared', instance: result?.instance, volumes: compared });
+  else for (const line of compared.flatMap(describeComparison)) printLine(host, line);
+  const different = compared.filter(({ equal }) => !equal);
+  if (different.length > 0) {
+    const names = different.map(({ diskId, problem }) => `${diskId}: ${problem}`).join('; ');
+    throw new NotGood(`restored volumes differ from their sources: ${names}`, SHOW);
+  }
+  if (flags.json) return;
+  printLine(host, `All ${compared.length} volumes equal their sources, and share no storage with them.`);
+  printLine(
+    host,
+    `The machine stays until the next drill: "landfall local --state-folder ${folder}" serves it.`,
+  );
+}
+
+const SHOW =
+  'The region stays as it is until the next drill; "landfall local" on its state folder serves it.';
