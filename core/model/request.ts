@@ -85,19 +85,6 @@ export const restoreRequestSchema = z.strictObject({
   disks: z
     .array(diskSchema)
     .default([])
-    .superRefine((disks, context) => {
-      const seen = new Set<string>();
-      for (const [index, { id }] of disks.entries()) {
-        if (seen.has(id)) {
-          context.addIssue({
-            code: 'custom',
-            path: [index, 'id'],
-            message: `disk "${id}" is named twice; merge the two entries into one`,
-          });
-        }
-        seen.add(id);
-      }
-    })
     .describe('Settings of single disks; a disk that is not named gets the source volume’s settings'),
   reason: z.string().max(1000).optional().describe('Kept with the result'),
   onFailure: z
@@ -132,8 +119,32 @@ export type ParsedRequest =
 /** Parses a request; all mistakes at once, each with field, value and fix. */
 export function parseRestoreRequest(input: unknown): ParsedRequest {
   const parsed = restoreRequestSchema.safeParse(input);
-  if (parsed.success) return { ok: true, request: parsed.data };
-  return { ok: false, findings: parsed.error.issues.flatMap((issue) => findingsOf(issue, input)) };
+  const findings = [
+    ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => findingsOf(issue, input))),
+    ...disksNamedTwice(input),
+  ];
+  return parsed.success && findings.length === 0
+    ? { ok: true, request: parsed.data }
+    : { ok: false, findings };
+}
+
+/** Looked for in the raw input: a schema's refinement is not run while anything else is wrong. */
+function disksNamedTwice(input: unknown): RequestFinding[] {
+  const disks = valueAt(input, ['disks']);
+  const ids = Array.isArray(disks) ? disks.map((disk: unknown) => valueAt(disk, ['id'])) : [];
+  return ids.flatMap((id, index) =>
+    id === undefined || ids.indexOf(id) === index
+      ? []
+      : [
+          {
+            severity: 'error' as const,
+            field: `disks[${index}].id`,
+            value: shown(id),
+            problem: 'is named twice',
+            fix: 'Merge the two entries into one',
+          },
+        ],
+  );
 }
 
 function findingsOf(issue: z.core.$ZodIssue, input: unknown): RequestFinding[] {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { makeOnce, plannedDisk, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
+import { cutIntoBatches } from './upload/batches.ts';
 
 const inputSchema = restoreContextSchema.extend({ diskId: z.string() });
 
@@ -27,11 +28,3 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
   });
   return { uploadId, batches: cutIntoBatches(segmentCount, batchSegments) };
 });
-
-/** Ranges [from, to) of segments, one for each Lambda run. */
-export function cutIntoBatches(segmentCount: number, batchSegments: number): { from: number; to: number }[] {
-  return Array.from({ length: Math.ceil(segmentCount / batchSegments) }, (_, batch) => ({
-    from: batch * batchSegments,
-    to: Math.min((batch + 1) * batchSegments, segmentCount),
-  }));
-}
