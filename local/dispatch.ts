@@ -100,8 +100,8 @@ async function carryOut(parts: DispatchParts, state: CallState, parsed: ParsedRe
       effects,
     };
     const output = await run(parsed.input, call);
-    if (loseAnswer) return { outcome: { kind: 'cut' }, result: 'answer lost' };
     const answer = state.entry.adapter.answer(output ?? {}, contextOf(state, operation));
+    if (loseAnswer) return { outcome: { kind: 'cut', unsent: answer }, result: 'answer lost' };
     return { outcome: { kind: 'answer', answer }, result: 'ok' };
   } catch (error) {
     if (state.signal.aborted && error === state.signal.reason)

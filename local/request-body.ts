@@ -5,15 +5,18 @@ import type { RequestBody } from './protocols/http-message.ts';
 /** The body of a request, with the aws-chunked encoding taken off where it has it. */
 export function makeRequestBody(request: IncomingMessage): RequestBody {
   const trailers = new Map<string, string>();
+  const announcedTrailers = namesIn(request.headers['x-amz-trailer']);
   if (!isAwsChunked(request)) {
     return {
       announcedLength: lengthHeader(request, 'content-length'),
+      announcedTrailers,
       trailers,
       [Symbol.asyncIterator]: () => piecesOf(request),
     };
   }
   return {
     announcedLength: lengthHeader(request, 'x-amz-decoded-content-length'),
+    announcedTrailers,
     trailers,
     [Symbol.asyncIterator]: () =>
       decodeAwsChunked({ [Symbol.asyncIterator]: () => piecesOf(request) }, trailers),
@@ -31,6 +34,11 @@ function isAwsChunked(request: IncomingMessage): boolean {
     encoding.split(',').some((name) => name.trim() === 'aws-chunked') ||
     String(digest).startsWith('STREAMING-')
   );
+}
+
+function namesIn(header: string | string[] | undefined): string[] {
+  const names = String(header ?? '').split(',');
+  return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
 }
 
 function lengthHeader(request: IncomingMessage, name: string): number | undefined {

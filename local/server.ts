@@ -6,7 +6,13 @@ import { isAnswerBody } from './protocols/http-message.ts';
 import { makeRequestBody } from './request-body.ts';
 
 /** What becomes of a request: an answer, or the connection is cut without one. */
-export type Outcome = { readonly kind: 'answer'; readonly answer: WireAnswer } | { readonly kind: 'cut' };
+export type Outcome = { readonly kind: 'answer'; readonly answer: WireAnswer } | CutOutcome;
+
+/** The connection is cut; an answer that was ready is thrown away. */
+export interface CutOutcome {
+  readonly kind: 'cut';
+  readonly unsent?: WireAnswer;
+}
 
 export interface HttpServerOptions {
   readonly port: number;
@@ -75,13 +81,18 @@ async function serve(
   request.on('error', () => {});
   response.on('error', () => {});
   const outcome = await options.handle(wireRequest(request), hangUp.signal);
-  if (response.destroyed) return;
-  if (outcome.kind === 'cut') {
-    request.socket.destroy();
-    return;
+  const answer = outcome.kind === 'cut' ? outcome.unsent : outcome.answer;
+  try {
+    if (response.destroyed) return;
+    if (outcome.kind === 'cut') {
+      request.socket.destroy();
+      return;
+    }
+    await drain(request);
+    await send(outcome.answer, request.method === 'HEAD', response);
+  } finally {
+    if (isAnswerBody(answer?.body)) await answer.body.close();
   }
-  await drain(request);
-  await send(outcome.answer, request.method === 'HEAD', response);
 }
 
 export class ClientGone extends Error {

@@ -19,6 +19,8 @@ export interface WireRequest {
 export interface RequestBody extends AsyncIterable<Uint8Array> {
   /** Bytes of content that the client announced; undefined when it did not. */
   readonly announcedLength: number | undefined;
+  /** Names of the trailing headers that the client announced, in lower case. */
+  readonly announcedTrailers: readonly string[];
   /** Trailing headers by lower-case name. */
   readonly trailers: ReadonlyMap<string, string>;
 }
@@ -28,6 +30,8 @@ export interface AnswerBody {
   readonly length: number;
   /** A piece may be overwritten as soon as the next one is asked for. */
   chunks(): AsyncIterable<Uint8Array>;
+  /** Called once when the answer is over, sent or not. */
+  close(): Promise<void>;
 }
 
 /** Whether an operation's output member is streamed content. */

@@ -1,12 +1,13 @@
 export type { Extent, ExtentList } from './extents.ts';
 export { appendExtent, boundExtents, clipExtents, eachExtent } from './extents.ts';
-export type { SparseCopy } from './sparse-file.ts';
+export type { RunsToWrite, SparseCopy } from './sparse-file.ts';
 export {
   allocatedBytes,
   copySparse,
   dataRuns,
   overwriteSparse,
   readUpTo,
+  writeRuns,
   writeSparse,
   zeroRange,
 } from './sparse-file.ts';

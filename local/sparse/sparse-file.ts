@@ -17,11 +17,24 @@ export async function writeSparse(
   position: number,
   bytes: Uint8Array,
 ): Promise<Extent[]> {
-  const written = dataRuns(position, bytes);
-  for (const { offset, length } of written) {
+  const runs = dataRuns(position, bytes);
+  await writeRuns(handle, { position, bytes, runs });
+  return runs;
+}
+
+export interface RunsToWrite {
+  readonly position: number;
+  /** The bytes from `position` on. */
+  readonly bytes: Uint8Array;
+  /** The ranges of the file, all within `bytes`, to write. */
+  readonly runs: readonly Extent[];
+}
+
+/** Writes only the given ranges, as {@link dataRuns} found them. */
+export async function writeRuns(handle: FileHandle, { position, bytes, runs }: RunsToWrite): Promise<void> {
+  for (const { offset, length } of runs) {
     await writeFully(handle, offset, bytes.subarray(offset - position, offset - position + length));
   }
-  return written;
 }
 
 /**
@@ -34,9 +47,7 @@ export async function overwriteSparse(
   bytes: Uint8Array,
 ): Promise<void> {
   const runs = dataRuns(position, bytes);
-  for (const { offset, length } of runs) {
-    await writeFully(handle, offset, bytes.subarray(offset - position, offset - position + length));
-  }
+  await writeRuns(handle, { position, bytes, runs });
   for (const gap of gapsBetween(runs, position, bytes.length))
     await zeroRange(handle, gap.offset, gap.length);
 }
