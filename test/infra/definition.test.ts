@@ -1,0 +1,303 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import aslValidator from 'asl-validator';
+import { describe, expect, inject, it } from 'vitest';
+import { environmentSchema } from '../../core/model/environment.ts';
+import { stepNames } from '../../infra/bundle.ts';
+import { allStates, type Json, readDefinition, readTemplate } from '../support/definitions.ts';
+
+const assemblyFolder = inject('assemblyFolder');
+const restore = readDefinition(assemblyFolder, 'Restore');
+const cleanUp = readDefinition(assemblyFolder, 'CleanUp');
+const machines = [
+  ['Restore', restore],
+  ['CleanUp', cleanUp],
+] as const;
+
+/** What AWS documents for each thing that is polled (EC2 API Reference; VM Import/Export User Guide for imports). */
+const DOCUMENTED: Record<string, string[]> = {
+  'check-import': [
+    'active',
+    'deleting',
+    'deleted',
+    'updating',
+    'validating',
+    'validated',
+    'converting',
+    'completed',
+    'error',
+  ],
+  'check-volume': ['creating', 'available', 'in-use', 'deleting', 'deleted', 'error'],
+  'check-attachment': ['attaching', 'attached', 'detaching', 'detached', 'busy'],
+  'check-snapshot': ['pending', 'completed', 'error', 'recoverable', 'recovering'],
+  'check-image': [
+    'pending',
+    'available',
+    'invalid',
+    'deregistered',
+    'transient',
+    'failed',
+    'error',
+    'disabled',
+  ],
+  'check-instance': ['pending', 'running', 'shutting-down', 'terminated', 'stopping', 'stopped'],
+  'check-status': ['ok', 'impaired', 'insufficient-data', 'not-applicable', 'initializing'],
+  'clean-up': ['removing', 'removed'],
+};
+
+const stepOf = (state: Json): string => state.Resource.slice(1, -1);
+const isCheck = (state: Json): boolean => state.Type === 'Task' && stepOf(state) in DOCUMENTED;
+
+describe.each(machines)('the %s state machine', (name, definition) => {
+  const states = allStates(definition);
+
+  it('passes asl-validator', () => {
+    const withArns = JSON.parse(
+      JSON.stringify(definition).replaceAll(
+        /"<([a-z-]+)>"/g,
+        '"arn:aws:lambda:us-east-1:123456789012:function:$1"',
+      ),
+    );
+    const { isValid, errorsText } = aslValidator(withArns);
+    expect(errorsText()).toBe('');
+    expect(isValid).toBe(true);
+  });
+
+  it('is the one that was reviewed', async () => {
+    // The readable copy; `npx vitest run test/infra -u` accepts a change that is meant.
+    await expect(`${JSON.stringify(definition, null, 2)}\n`).toMatchFileSnapshot(
+      join(import.meta.dirname, `${name.toLowerCase()}.asl.json`),
+    );
+  });
+
+  it('ends by itself', () => {
+    expect(definition.TimeoutSeconds).toBe(3 * 24 * 3600);
+  });
+
+  it('names every state once', () => {
+    const names = states.map((state) => state.name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('gives every task a timeout, a retry class and a way to fail', () => {
+    const tasks = states.filter(({ state }) => state.Type === 'Task');
+    expect(tasks.length).toBeGreaterThan(0);
+    for (const { name: task, state } of tasks) {
+      expect(state.TimeoutSeconds, task).toBeGreaterThan(0);
+      const retried: string[] = (state.Retry ?? []).flatMap((retry: Json) => retry.ErrorEquals);
+      expect(retried, task).toEqual(
+        expect.arrayContaining([
+          'Throttled',
+          'ServiceUnavailable',
+          'Lambda.TooManyRequestsException',
+          'Sandbox.Timedout',
+        ]),
+      );
+      for (const retry of state.Retry) {
+        expect(retry.MaxAttempts, task).toBeGreaterThan(0);
+        expect(retry.MaxDelaySeconds, task).toBeLessThanOrEqual(300);
+      }
+      // Neither swallowed nor retried for ever: what is not named by a Retry leaves the state as an error.
+      expect(retried, task).not.toContain('States.ALL');
+      expect(retried, task).not.toContain('States.TaskFailed');
+    }
+  });
+
+  it('gives every loop a deadline, and every status of AWS a branch', () => {
+    const checks = states.filter(({ state }) => isCheck(state));
+    expect(checks.length).toBeGreaterThan(0);
+    for (const { name: check, state, scope } of checks) {
+      const choice = scope.States[state.Next];
+      expect(choice.Type, check).toBe('Choice');
+      const outcome = (status: string, waitedSeconds: number): string =>
+        nextOf(choice, { status, poll: { waitedSeconds } }, state.ResultPath);
+      const typeOf = (status: string, waitedSeconds: number): string =>
+        scope.States[outcome(status, waitedSeconds)].Type;
+      for (const status of DOCUMENTED[stepOf(state)] ?? []) {
+        expect(['Pass', 'Wait', 'Fail'], `${check} ${status}`).toContain(typeOf(status, 0));
+        expect(outcome(status, 0), `${check} ${status}`).not.toMatch(/StatusUnknown$/);
+        // Whatever is waited for at first is not waited for in the end.
+        expect(typeOf(status, 10 ** 9), `${check} ${status} at the deadline`).not.toBe('Wait');
+        if (typeOf(status, 0) === 'Wait') expect(outcome(status, 10 ** 9)).toMatch(/TimedOut$/);
+      }
+      expect(outcome('never-heard-of', 0), check).toMatch(/StatusUnknown$/);
+      expect(typeOf('never-heard-of', 0), check).toBe('Fail');
+    }
+  });
+
+  it('loops only through waits that a check counts', () => {
+    for (const { name: wait, state, scope } of states.filter((named) => named.state.Type === 'Wait')) {
+      expect(state.SecondsPath, wait).toMatch(/\.poll\.waitSeconds$/);
+      const check = scope.States[state.Next];
+      expect(isCheck(check), wait).toBe(true);
+      expect(`${check.ResultPath}.poll.waitSeconds`, wait).toBe(state.SecondsPath);
+    }
+  });
+});
+
+/** A second, small reading of Choice rules: And, Or, StringEquals and NumericGreaterThanEquals are all that loops use. */
+function nextOf(choice: Json, value: Json, at: string): string {
+  const lookUp = (path: string): Json => {
+    expect(path.startsWith(`${at}.`)).toBe(true);
+    return path
+      .slice(at.length + 1)
+      .split('.')
+      .reduce((inner, key) => inner[key], value);
+  };
+  const holds = (rule: Json): boolean => {
+    if (rule.And) return rule.And.every(holds);
+    if (rule.Or) return rule.Or.some(holds);
+    if ('StringEquals' in rule) return lookUp(rule.Variable) === rule.StringEquals;
+    if ('NumericGreaterThanEquals' in rule) return lookUp(rule.Variable) >= rule.NumericGreaterThanEquals;
+    throw new Error(`unexpected rule ${JSON.stringify(rule)}`);
+  };
+  return choice.Choices.find(holds)?.Next ?? choice.Default;
+}
+
+describe('the restore state machine', () => {
+  const states = allStates(restore);
+  const byName = new Map(states.map((named) => [named.name, named.state]));
+
+  it('catches whatever fails before hand-over, cleans up, and fails with the original error', () => {
+    const attempt = restore.States[restore.StartAt];
+    expect(attempt.Type).toBe('Parallel');
+    expect(attempt.Catch).toEqual([{ ErrorEquals: ['States.ALL'], ResultPath: '$', Next: 'RestoreFailed' }]);
+    expect(allStates(attempt.Branches[0]).map(({ name }) => name)).toContain('HandOver');
+    expect(byName.get('RestoreFailed')).toEqual({
+      Type: 'Pass',
+      Parameters: { 'failure.$': '$' },
+      Next: 'BeginCleanUp',
+    });
+    expect(byName.get('RestoreOutcome').Default).toBe('FailRestore');
+    expect(byName.get('FailRestore')).toEqual({
+      Type: 'Fail',
+      ErrorPath: '$.error.name',
+      CausePath: '$.error.cause',
+    });
+  });
+
+  it('never undoes anything after hand-over', () => {
+    const attempted = allStates(restore.States.Restore.Branches[0]).map(({ name }) => name);
+    const after = states.map(({ name }) => name).filter((name) => !attempted.includes(name));
+    expect(after).toEqual(
+      expect.arrayContaining(['StartTarget', 'CheckStatus', 'CleanUp', 'ConcludeRestore']),
+    );
+    expect(byName.get('Start').Catch).toEqual([
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.startFailure', Next: 'BeginCleanUp' },
+    ]);
+  });
+
+  it('calls every state after its Lambda', () => {
+    for (const { name, state } of states.filter((named) => named.state.Type === 'Task')) {
+      const words = stepOf(state)
+        .split('-')
+        .map((word) => word[0]?.toUpperCase() + word.slice(1));
+      expect(name.startsWith(words.join('')), `${name} calls ${stepOf(state)}`).toBe(true);
+    }
+  });
+
+  it('retries what says that it is retryable, and only by names that exist', async () => {
+    const sources = [
+      'core/repository/errors.ts',
+      'lambdas/runtime/aws-errors.ts',
+      'lambdas/runtime/control-bucket.ts',
+    ];
+    const text = sources
+      .map((file) => readFileSync(join(import.meta.dirname, '../..', file), 'utf8'))
+      .join('\n');
+    const retryable = [
+      ...text.matchAll(/name = '(\w+)';\n(?:.*\n)? {2}override readonly retryable = true/g),
+    ].map((match) => match[1]);
+    expect(retryable).toEqual(
+      expect.arrayContaining(['Throttled', 'ServiceUnavailable', 'QuotaReached', 'RecordChanged']),
+    );
+    const named = new Set(
+      states.flatMap(({ state }) =>
+        (state.Retry ?? []).flatMap((retry: Json) => retry.ErrorEquals as string[]),
+      ),
+    );
+    for (const error of retryable) expect([...named]).toContain(error);
+    for (const error of named) {
+      if (!error.includes('.')) expect(text, error).toContain(`'${error}'`);
+    }
+  });
+});
+
+describe('the template', () => {
+  const template = readTemplate(assemblyFolder);
+  const resources = Object.entries<Json>(template.Resources);
+  const ofType = (type: string): [string, Json][] => resources.filter(([, { Type }]) => Type === type);
+
+  it('has one function for each step, all with one asset and one environment', () => {
+    const functions = ofType('AWS::Lambda::Function');
+    const handlers = functions.map(([, { Properties }]) =>
+      Properties.Handler.replace(/^restore\/|\.handler$/g, ''),
+    );
+    expect(handlers.sort()).toEqual(stepNames().sort());
+    expect(
+      new Set(
+        functions.map(([, { Properties }]) => JSON.stringify([Properties.Code, Properties.Environment])),
+      ).size,
+    ).toBe(1);
+    expect(Object.keys(functions[0]?.[1].Properties.Environment.Variables).sort()).toEqual(
+      Object.keys(environmentSchema.shape).sort(),
+    );
+    expect(new Set(functions.map(([, { Properties }]) => Properties.Runtime))).toEqual(
+      new Set(['nodejs24.x']),
+    );
+  });
+
+  it('calls every function from a state machine', () => {
+    const called = new Set(
+      [...allStates(restore), ...allStates(cleanUp)]
+        .filter(({ state }) => state.Type === 'Task')
+        .map(({ state }) => stepOf(state)),
+    );
+    expect([...called].sort()).toEqual(stepNames().sort());
+  });
+
+  it('uses no custom resources, and keeps its buckets private, encrypted and after its own end', () => {
+    expect(resources.map(([, { Type }]) => Type).filter((type) => type.startsWith('Custom::'))).toEqual([]);
+    const buckets = ofType('AWS::S3::Bucket');
+    expect(buckets).toHaveLength(2);
+    for (const [, bucket] of buckets) {
+      expect(bucket.DeletionPolicy).toBe('Retain');
+      expect(bucket.Properties.PublicAccessBlockConfiguration).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+      expect(bucket.Properties.BucketEncryption).toBeDefined();
+    }
+  });
+
+  it('grants no action on everything but the reads of EC2, which know no resources', () => {
+    const statements = resources
+      .filter(([, { Type }]) => Type === 'AWS::IAM::Policy')
+      .flatMap(([id, { Properties }]) =>
+        Properties.PolicyDocument.Statement.map((statement: Json) => ({ id, ...statement })),
+      );
+    expect(statements.length).toBeGreaterThan(50);
+    for (const { id, Action, Resource } of statements) {
+      const actions: string[] = [Action].flat();
+      expect(
+        actions.some((action) => action === '*' || /:\*$/.test(action)),
+        id,
+      ).toBe(false);
+      if ([Resource].flat().includes('*')) {
+        expect(
+          actions.filter((action) => !/^(ec2:Describe|logs:|xray:)/.test(action)),
+          id,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  it('cleans up after restores that were stopped, timed out or failed outside their own reach', () => {
+    const [[, rule] = []] = ofType('AWS::Events::Rule');
+    expect(rule.Properties.EventPattern['detail-type']).toEqual(['Step Functions Execution Status Change']);
+    expect(rule.Properties.EventPattern.detail.status).toEqual(['ABORTED', 'TIMED_OUT', 'FAILED']);
+    expect(rule.Properties.Targets).toHaveLength(1);
+  });
+});
