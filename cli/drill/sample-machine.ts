@@ -36,7 +36,7 @@ export async function unpackSparse(packed: string, target: string): Promise<void
     let offset = 0;
     await pipeline(
       createReadStream(packed),
-      createZstdDecompress(),
+      createZstdDecompress({ chunkSize: 1024 ** 2 }),
       async (chunks: AsyncIterable<Buffer>) => {
         for await (const chunk of chunks) {
           for (let at = 0; at < chunk.length; at += PIECE_BYTES) {

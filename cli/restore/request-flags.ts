@@ -36,7 +36,7 @@ export interface UnresolvedRequest {
   readonly pointIsOpen: boolean;
 }
 
-const objectSchema = z.looseObject({ target: z.looseObject({}).optional(), restorePoint: z.unknown() });
+const objectSchema = z.looseObject({ target: z.looseObject({}).optional(), restorePoint: z.unknown().optional() });
 
 /** Puts a request file and flags together, flags first. @throws BadRequest with everything that is wrong */
 export function makeRestoreRequest({
@@ -48,7 +48,7 @@ export function makeRestoreRequest({
   flags: RequestFlags;
   choice: PointChoice;
 }): UnresolvedRequest {
-  const parsedFile = objectSchema.safeParse(file ?? {});
+  const parsedFile = objectSchema.safeParse(file === undefined ? {} : file);
   // What is no object is for the request's own schema to refuse.
   const base = parsedFile.success ? parsedFile.data : file;
   const merged = typeof base === 'object' && base !== null ? merge({ ...base }, { flags, choice }) : base;

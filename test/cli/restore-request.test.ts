@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { makeRestoreRequest, type RequestFlags } from '../../cli/restore/request-flags.ts';
+import { parsePointFlags } from '../../cli/select-restore-point.ts';
+
+const ID = `rp-20260115T080000Z-${'0123456789abcdef'.repeat(4)}`;
+
+const input = (flags: RequestFlags, { file, point = {} }: { file?: unknown; point?: object } = {}) =>
+  makeRestoreRequest({ flags, file, choice: parsePointFlags(point) }).input;
+
+test('flags become fields of the request, and nothing else does', () => {
+  expect(
+    input(
+      {
+        restoreId: 'r1',
+        strategy: 'upload',
+        name: 'web01-copy',
+        instanceType: 'm7i.large',
+        subnet: 'subnet-0123456789abcdef0',
+        securityGroup: ['sg-0123456789abcdef0'],
+        privateIp: '10.0.0.5',
+        keyName: 'k',
+        instanceProfile: 'p',
+        image: 'ami-0123456789abcdef0',
+        targetTag: { team: 'web' },
+        powerOn: false,
+        keepOnFailure: true,
+        reason: 'test',
+        repository: 's3://backups/prod',
+      },
+      { point: { point: ID } },
+    ),
+  ).toEqual({
+    restoreId: 'r1',
+    restorePoint: ID,
+    repository: 's3://backups/prod',
+    strategy: 'upload',
+    target: {
+      name: 'web01-copy',
+      instanceType: 'm7i.large',
+      subnetId: 'subnet-0123456789abcdef0',
+      securityGroupIds: ['sg-0123456789abcdef0'],
+      privateIpAddress: '10.0.0.5',
+      keyName: 'k',
+      iamInstanceProfile: 'p',
+      imageId: 'ami-0123456789abcdef0',
+      tags: { team: 'web' },
+      powerOn: false,
+    },
+    reason: 'test',
+    onFailure: 'keep',
+  });
+  expect(input({}, { point: { workload: 'web01' } })).toEqual({
+    restorePoint: { workload: 'web01', at: 'latest' },
+  });
+});
+
+test('flags win over the request file, field by field', () => {
+  const file = {
+    restorePoint: { workload: 'db01' },
+    target: { instanceType: 't3.small', keyName: 'k' },
+    disks: [{ id: 'root', volumeType: 'gp3' }],
+    onFailure: 'keep',
+  };
+  expect(input({ instanceType: 'm7i.large' }, { file })).toEqual({
+    ...file,
+    target: { instanceType: 'm7i.large', keyName: 'k' },
+  });
+  const at = new Date('2026-01-31T08:00:00Z');
+  expect(input({}, { file, point: { workload: 'web01', at } })).toEqual({
+    ...file,
+    restorePoint: { workload: 'web01', at: '2026-01-31T08:00:00.000Z' },
+  });
+});
+
+test('a request that names no restore point waits for the repository to say which machine there is', () => {
+  const open = (file?: unknown) =>
+    makeRestoreRequest({ flags: {}, file, choice: parsePointFlags({ point: 'latest' }) }).pointIsOpen;
+  expect(open()).toBe(true);
+  expect(open({ restorePoint: ID })).toBe(false);
+});
+
+test('everything that is wrong is named at once, with field, value and fix', () => {
+  const file = { targets: {}, disks: [{ id: 'a' }, { id: 'a' }] };
+  const make = () => input({ subnet: 'subnet-x' }, { file });
+  expect(make).toThrow(
+    'targets = {}: is not a field of a restore request. Remove it, or correct its spelling',
+  );
+  expect(make).toThrow('target.subnetId = "subnet-x": must be an id like subnet-0123456789abcdef0');
+  expect(make).toThrow('disks[1].id = "a": is named twice. Merge the two entries into one');
+});
+
+test.each([[[[]]], ['text'], [7], [null], [{ target: 'x' }]])(
+  'a request file that holds %j is refused',
+  (file) => {
+    expect(() => input({}, { file })).toThrow('the restore request is not good');
+  },
+);
+
+test.each([
+  [{ point: 'web01' }, 'restore point "web01" is not of the form'],
+  [{ point: ID, workload: 'web01' }, '--point with an id says which restore point it is'],
+  [{ point: 'latest', workload: 'web01', at: new Date() }, '--point latest and --at contradict each other'],
+  [{ at: new Date() }, '--at needs --workload'],
+  [{ workload: 'a b' }, 'workload name "a b"'],
+])('restore point flags %j are refused', (point, message) => {
+  expect(() => parsePointFlags(point)).toThrow(message);
+});

@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest';
+import { describeRestore, type RestoreStory } from '../../cli/restore/describe-restore.ts';
+import type { Execution } from '../../cli/restore/find-restore.ts';
+import type { Observation } from '../../cli/restore/observe.ts';
+import { progressLines } from '../../cli/restore/progress-lines.ts';
+import { type Plan, planSchema } from '../../core/model/plan.ts';
+import { type LedgerEntry, ledgerEntrySchema, resultSchema } from '../../core/model/restore-record.ts';
+
+const ARN = 'arn:aws:states:us-east-1:123456789012:execution:LandfallRestore:web01-1';
+const POINT = `rp-20260115T080000Z-${'ab'.repeat(32)}`;
+
+const disk = (id: string, size: number, boot: boolean) => ({
+  id,
+  boot,
+  size,
+  volumeGiB: 2,
+  segmentBytes: 1024 ** 3,
+  segmentCount: 2,
+  partSegments: 1,
+  batchSegments: 16,
+  objectKey: `disks/${id}.raw`,
+  deviceName: boot ? '/dev/xvda' : '/dev/sdf',
+  volumeType: 'gp3',
+  encrypted: false,
+  deleteOnTermination: boot,
+  tags: {},
+});
+
+const PLAN: Plan = planSchema.parse({
+  restoreId: 'web01',
+  attempt: 1,
+  executionArn: ARN,
+  startedAt: '2026-02-01T10:00:00.000Z',
+  plannedAt: '2026-02-01T10:00:01.000Z',
+  repository: 's3://backups',
+  restorePoint: POINT,
+  restorePointTime: '2026-01-15T08:00:00Z',
+  workload: { name: 'web01', kind: 'ec2', platform: 'linux' },
+  strategy: 'upload',
+  strategyReason: 'the request asks for it',
+  temporaryBucket: 'landfall-0123456789abcdef-123456789012-us-east-1-an',
+  zeroObjectBytes: 1024 ** 3,
+  target: {
+    name: 'web01',
+    instanceType: 't3.small',
+    subnetId: 'subnet-1',
+    vpcId: 'vpc-1',
+    availabilityZone: 'us-east-1a',
+    securityGroupIds: ['sg-1'],
+    sourceDestCheck: true,
+    ebsOptimized: true,
+    httpTokens: 'required',
+    tags: {},
+    powerOn: true,
+    launchImage: {
+      kind: 'existing',
+      imageId: 'ami-1',
+      reason: 'the source instance’s',
+      rootDeviceName: '/dev/xvda',
+      otherDeviceNames: [],
+    },
+  },
+  disks: [disk('root', 1_342_177_280, true), disk('data', 734_003_200, false)],
+  warnings: [
+    {
+      severity: 'warning',
+      field: 'target.iamInstanceProfile',
+      value: 'nothing',
+      problem: 'the source instance had one',
+      fix: 'Name one',
+    },
+  ],
+  onFailure: 'cleanUp',
+});
+
+const at = (seconds: number) => new Date(Date.parse('2026-02-01T10:00:02Z') + seconds * 1000).toISOString();
+
+const entry = (
+  kind: string,
+  name: string,
+  more: Partial<LedgerEntry> & { from?: number; to?: number } = {},
+) => {
+  const { from = 0, to, ...rest } = more;
+  return ledgerEntrySchema.parse({
+    kind,
+    name,
+    ...(['root', 'data'].includes(name) ? { diskId: name } : {}),
+    step: 'some-step',
+    executionArn: ARN,
+    intendedAt: at(from),
+    resourceId: `${kind}-${name}`,
+    createdAt: at(from),
+    ...(to === undefined ? {} : { readyAt: at(to) }),
+    ...rest,
+  });
+};
+
+const execution = (status: Execution['status'] = 'RUNNING'): Execution => ({
+  arn: ARN,
+  name: 'web01-1',
+  status,
+});
+
+const observe = (entries: LedgerEntry[], more: Partial<Observation> = {}): Observation => ({
+  execution: execution(),
+  attempt: { restoreId: 'web01', attempt: 1 },
+  plan: PLAN,
+  entries,
+  uploadedBytes: new Map(),
+  imports: new Map(),
+  ...more,
+});
+
+describe('the lines of a restore under way', () => {
+  test('before there is a plan', () => {
+    expect(progressLines(observe([], { plan: undefined, state: 'Plan Restore' }))).toEqual([
+      { label: 'machine', phase: 'plan', note: 'Plan Restore' },
+    ]);
+  });
+
+  test('each disk is at its own step', () => {
+    const entries = [
+      entry('upload', 'root'),
+      entry('upload', 'data', { to: 3 }),
+      entry('import-task', 'data', { from: 3 }),
+    ];
+    const lines = progressLines(
+      observe(entries, {
+        uploadedBytes: new Map([['root', 512 * 1024 ** 2]]),
+        imports: new Map([['data', { percent: 40, message: 'converting' }]]),
+      }),
+    );
+    expect(lines).toEqual([
+      { label: 'root', phase: 'upload as RAW', doneBytes: 536_870_912, totalBytes: 1_342_177_280 },
+      { label: 'data', phase: 'import as snapshot', fraction: 0.4, note: 'converting' },
+      { label: 'machine', phase: 'bring in disks', note: undefined },
+    ]);
+  });
+
+  test.each([
+    [[entry('upload', 'root', { to: 1 })], 'uploaded', 'bring in disks'],
+    [[entry('import-task', 'root', { to: 1 })], 'imported', 'bring in disks'],
+    [[entry('volume', 'root')], 'create volume', 'bring in disks'],
+    [[entry('volume', 'root', { to: 1 })], 'volume ready', 'bring in disks'],
+    [[entry('instance', 'target')], 'waiting', 'launch and stop'],
+    [[entry('instance', 'target'), entry('attachment', 'root')], 'attach volume', 'attach disks'],
+    [[entry('instance', 'target'), entry('attachment', 'root', { to: 1 })], 'attached', 'attach disks'],
+    [[entry('instance', 'target', { handedOverAt: at(9) })], 'waiting', 'start and check'],
+    [[entry('instance', 'target', { removedAt: at(9) })], 'waiting', 'clean up'],
+  ])('from ledger %#', (entries, root, machine) => {
+    const lines = progressLines(observe(entries));
+    expect([lines[0]?.phase, lines.at(-1)?.phase]).toEqual([root, machine]);
+  });
+
+  test.each([
+    ['SUCCEEDED', 'restored'],
+    ['FAILED', 'failed'],
+    ['TIMED_OUT', 'timed out'],
+    ['ABORTED', 'cancelled'],
+  ] as const)('%s is %s, and nothing moves any more', (status, phase) => {
+    expect(progressLines(observe([], { execution: execution(status) }))).toEqual([
+      { label: 'machine', phase },
+    ]);
+  });
+});
+
+const ENTRIES = [
+  entry('bucket', 'temporary', { from: 0, to: 0.2, removedAt: at(70) }),
+  entry('upload', 'root', { from: 0.2, to: 10.2 }),
+  entry('import-task', 'root', { from: 10.2, to: 40 }),
+  entry('volume', 'root', { from: 40, to: 42, handedOverAt: at(60) }),
+  entry('volume', 'placeholder-root', { from: 43, removedAt: at(50) }),
+  entry('instance', 'target', { from: 43, handedOverAt: at(60) }),
+];
+
+const STORY: RestoreStory = {
+  restoreId: 'web01',
+  attempt: 1,
+  execution: execution('SUCCEEDED'),
+  plan: PLAN,
+  entries: ENTRIES,
+  result: resultSchema.parse({
+    restoreId: 'web01',
+    attempt: 1,
+    executionArn: ARN,
+    outcome: 'restored',
+    restorePoint: POINT,
+    startedAt: '2026-02-01T10:00:00.000Z',
+    endedAt: '2026-02-01T10:01:15.000Z',
+    instance: {
+      instanceId: 'i-1',
+      name: 'web01',
+      instanceType: 't3.small',
+      availabilityZone: 'us-east-1a',
+      started: 'running',
+      statusChecks: 'ok',
+    },
+    volumes: [
+      { diskId: 'root', volumeId: 'vol-1', deviceName: '/dev/xvda', sizeGiB: 2, diskBytes: 1_342_177_280 },
+    ],
+    phases: [
+      { phase: 'upload as RAW', diskId: 'root', startedAt: at(0.2), endedAt: at(10.2) },
+      { phase: 'import as snapshot', diskId: 'root', startedAt: at(10.2), endedAt: at(82) },
+      { phase: 'launch and stop target', startedAt: at(83) },
+    ],
+    cleanedUp: [{ kind: 'bucket', resourceId: 'landfall-0123' }],
+    leftBehind: [{ kind: 'snapshot', because: 'it backs an image' }],
+  }),
+};
+
+describe('the story of a restore', () => {
+  test('that went well', () => {
+    expect(describeRestore(STORY)).toEqual([
+      'restore        web01, attempt 1',
+      'state          restored',
+      `execution      ${ARN}`,
+      `restore point  ${POINT}`,
+      'workload       web01 (ec2), as of 2026-01-15T08:00:00Z',
+      'strategy       upload: the request asks for it',
+      'disks          2, 1.93 GiB',
+      'started        2026-02-01T10:00:00.000Z',
+      'took           1 min 15 s',
+      'warning        target.iamInstanceProfile = nothing: the source instance had one. Name one',
+      '',
+      'AT           TOOK        PHASE                   DISK',
+      '+0.0 s       10 s        upload as RAW           root',
+      '+10 s        1 min 12 s  import as snapshot      root',
+      '+1 min 23 s  not ended   launch and stop target',
+      '',
+      'instance i-1 "web01" (t3.small, us-east-1a): running, status checks ok',
+      '',
+      'DISK  VOLUME  DEVICE     SIZE   DISK SIZE',
+      'root  vol-1   /dev/xvda  2 GiB  1.25 GiB',
+      '',
+      'removed bucket landfall-0123',
+      'left behind snapshot (id not known): it backs an image',
+    ]);
+  });
+
+  test('that is still going on is told from the ledger', () => {
+    const lines = describeRestore({ ...STORY, result: undefined, execution: execution() });
+    expect(lines).toContain('state          running');
+    expect(lines.some((line) => line.includes('placeholder'))).toBe(false);
+    expect(lines.filter((line) => line.startsWith('+'))).toHaveLength(5);
+  });
+
+  test('that failed before it had a plan', () => {
+    const cause = JSON.stringify({
+      errorMessage: 'target.subnetId = x: does not exist',
+      errorType: 'BadRequest',
+    });
+    expect(
+      describeRestore({
+        restoreId: 'r',
+        entries: [],
+        execution: { ...execution('FAILED'), error: 'BadRequest', cause },
+      }),
+    ).toEqual([
+      'restore        r',
+      'state          failed',
+      `execution      ${ARN}`,
+      '',
+      'error BadRequest: target.subnetId = x: does not exist',
+    ]);
+  });
+
+  test('that restored a machine which did not start', () => {
+    const { result } = STORY;
+    if (result?.instance === undefined) throw new Error('the sample has an instance');
+    const instance = { ...result.instance, started: 'not-started' as const, startProblem: 'no capacity' };
+    expect(describeRestore({ ...STORY, result: { ...result, instance } })).toContain(
+      'instance i-1 "web01" (t3.small, us-east-1a): restored, but it did not start: no capacity',
+    );
+  });
+});

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+import type { Host } from '../../cli/host.ts';
+import { runCommandLine } from '../../cli/program.ts';
+
+export const MIB = 1024 ** 2;
+
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+/** A folder that is gone after the test. */
+export async function makeTempFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'landfall-cli-'));
+  folders.push(folder);
+  return folder;
+}
+
+export interface CliResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly cwd: string;
+  readonly env?: Record<string, string | undefined>;
+  readonly stdin?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a command line within this process, with streams, environment and folder of its own. */
+export async function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
+  const { cwd, env = {}, stdin = '', signal = new AbortController().signal } = options;
+  let stdout = '';
+  let stderr = '';
+  const host: Host = {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    signal,
+    stdin: Readable.from([stdin]),
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    exitCode: 0,
+  };
+  const exitCode = await runCommandLine(args, host);
+  return { exitCode, stdout, stderr };
+}
+
+const BIN = fileURLToPath(new URL('../../bin/landfall.js', import.meta.url));
+
+/** Runs the real program as a person would. */
+export async function runBin(args: readonly string[], { cwd, env = {} }: CliOptions): Promise<CliResult> {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? -1));
+  });
+  return { exitCode, stdout, stderr };
+}
