@@ -1,17 +1,315 @@
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { Store } from './store.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import {
+  checkKey,
+  checkPrefix,
+  InvalidKey,
+  isKey,
+  ObjectNotFound,
+  type ObjectRange,
+  ObjectTooShort,
+  type Store,
+  StoreAccessDenied,
+  type StoredObject,
+  StoreFailed,
+  StoreNotFound,
+} from './store.ts';
 
-/** A client with the timeouts and retries that the store relies on; `config` adds to it. */
+const SECOND_MS = 1000;
+const CONNECT_TIMEOUT_MS = 5 * SECOND_MS;
+// The SDK has no timeouts of its own. Silence this long means a dead connection; S3's slowest answers were some 10 s (measured by others).
+const SILENCE_TIMEOUT_MS = 30 * SECOND_MS;
+// One attempt: 34 MiB at the slowest link that is worth waiting for.
+const ATTEMPT_TIMEOUT_MS = 120 * SECOND_MS;
+const ATTEMPTS = 5;
+// A whole call, with all attempts and pauses between them.
+const CALL_TIMEOUT_MS = 600 * SECOND_MS;
+const SOCKETS = 64;
+
+/** A client with the timeouts and retries that the store relies on; `config` adds to it. A set `AWS_ENDPOINT_URL` is taken to need path-style addresses. */
 export function makeS3Client(config: S3ClientConfig = {}): S3Client {
-  return new S3Client(config);
-}
-
-/** `prefix` is without or with a slash at its end; empty for the whole bucket. */
-export function makeS3Store(_options: { client: S3Client; bucket: string; prefix?: string }): Store {
-  throw new Error('not built yet');
+  return new S3Client({
+    maxAttempts: ATTEMPTS,
+    retryMode: 'standard',
+    forcePathStyle: Boolean(
+      config.endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL,
+    ),
+    // Everything that is read is checked against its SHA-256 anyway.
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_TIMEOUT_MS,
+      requestTimeout: ATTEMPT_TIMEOUT_MS,
+      // Without this a request that takes too long is only logged.
+      throwOnRequestTimeout: true,
+      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
+      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+    },
+    ...config,
+  });
 }
 
 /** `s3://bucket/some/prefix`. @throws InvalidKey */
-export function parseS3Url(_url: string): { bucket: string; prefix: string } {
-  throw new Error('not built yet');
+export function parseS3Url(url: string): { bucket: string; prefix: string } {
+  const [, bucket, prefix = ''] =
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?))?\/?$/.exec(url) ?? [];
+  if (!bucket || (prefix !== '' && !isKey(prefix))) {
+    throw new InvalidKey(`"${url}" is not of the form s3://bucket or s3://bucket/prefix`);
+  }
+  return { bucket, prefix };
+}
+
+export interface S3StoreOptions {
+  /** Made by {@link makeS3Client}, or with timeouts and retries of its own. */
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** With or without a slash at its end; empty for the whole bucket. */
+  readonly prefix?: string;
+}
+
+interface Place {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Empty, or with a slash at its end. */
+  readonly prefix: string;
+  readonly url: string;
+}
+
+/** Objects in a bucket, under a prefix. */
+export function makeS3Store({ client, bucket, prefix: given = '' }: S3StoreOptions): Store {
+  const bare = given.replace(/\/$/, '');
+  if (bare !== '') checkKey(bare);
+  const prefix = bare === '' ? '' : `${bare}/`;
+  const place: Place = { client, bucket, prefix, url: `s3://${bucket}/${bare}`.replace(/\/$/, '') };
+  return {
+    url: place.url,
+    get: (key, { signal, ...range } = {}) => getObject(place, { key: checkKey(key), range, signal }),
+    put: (key, bytes, { ifAbsent = false, signal } = {}) =>
+      putObject(place, { key: checkKey(key), bytes, ifAbsent, signal }),
+    list: (start, { startAfter, signal } = {}) =>
+      listObjects(place, { start: checkPrefix(start), startAfter, signal }),
+    delete: (keys) => deleteObjects(place, keys.map(checkKey)),
+  };
+}
+
+/** The signal for one call: the caller's, and a deadline that ends it whatever happens. */
+const withDeadline = (signal: AbortSignal | undefined): AbortSignal => {
+  const deadline = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  return signal ? AbortSignal.any([signal, deadline]) : deadline;
+};
+
+interface Get {
+  readonly key: string;
+  readonly range: ObjectRange;
+  readonly signal: AbortSignal | undefined;
+}
+
+// The SDK retries a request until its headers are there; a body that breaks off is asked for again here.
+const BODY_ATTEMPTS = 3;
+
+async function getObject(place: Place, { key, range, signal: given }: Get): Promise<Uint8Array> {
+  const signal = withDeadline(given);
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await sendGet(place, { key, range, signal, given });
+    try {
+      return await readBody(answer, { key, range, url: place.url });
+    } catch (error) {
+      if (error instanceof ObjectTooShort) throw error;
+      if (attempt >= BODY_ATTEMPTS || signal.aborted) throw translate(error, { place, key, signal: given });
+    }
+  }
+}
+
+async function sendGet(
+  place: Place,
+  { key, range, signal, given }: Get & { signal: AbortSignal; given: AbortSignal | undefined },
+): Promise<GetObjectCommandOutput> {
+  const { offset = 0, length } = range;
+  const last = length === undefined ? '' : offset + length - 1;
+  const Range = offset === 0 && length === undefined ? undefined : `bytes=${offset}-${last}`;
+  try {
+    const command = new GetObjectCommand({ Bucket: place.bucket, Key: place.prefix + key, Range });
+    return await place.client.send(command, { abortSignal: signal });
+  } catch (error) {
+    if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) {
+      throw new ObjectTooShort(key, { url: place.url, wanted: range });
+    }
+    throw translate(error, { place, key, signal: given });
+  }
+}
+
+/** The body in one buffer of the announced length; a body of another length is an error. */
+async function readBody(
+  { Body, ContentLength: size = 0 }: GetObjectCommandOutput,
+  { key, range, url }: { key: string; range: ObjectRange; url: string },
+): Promise<Uint8Array> {
+  // In Node the body is a stream of Buffers; anything else is not what this was built for.
+  if (!Body || !(Symbol.asyncIterator in Body))
+    throw new TypeError('the body of an S3 object is not a stream');
+  const bytes = Buffer.allocUnsafe(size);
+  let done = 0;
+  for await (const chunk of Body) {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('the body of an S3 object is not bytes');
+    if (done + chunk.length > size)
+      throw new RangeError(`object ${key} is longer than the ${size} bytes announced`);
+    bytes.set(chunk, done);
+    done += chunk.length;
+  }
+  if (done !== size) throw new RangeError(`object ${key} broke off after ${done} of ${size} bytes`);
+  if (range.length !== undefined && size !== range.length)
+    throw new ObjectTooShort(key, { url, wanted: range });
+  return bytes;
+}
+
+interface Put {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly ifAbsent: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+const CONFLICT_ATTEMPTS = 8;
+const CONFLICT_PAUSE_MS = 100;
+
+async function putObject(
+  place: Place,
+  { key, bytes, ifAbsent, signal: given }: Put,
+): Promise<'written' | 'exists'> {
+  const signal = withDeadline(given);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await place.client.send(
+        new PutObjectCommand({
+          Bucket: place.bucket,
+          Key: place.prefix + key,
+          Body: bytes,
+          ContentLength: bytes.length,
+          ...(ifAbsent && { IfNoneMatch: '*' }),
+        }),
+        { abortSignal: signal },
+      );
+      return 'written';
+    } catch (error) {
+      const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+      if (ifAbsent && status === 412) return 'exists';
+      // Another conditional put of the key was under way (ConditionalRequestConflict): S3 says to try again.
+      if (status !== 409 || attempt >= CONFLICT_ATTEMPTS)
+        throw translate(error, { place, key, signal: given });
+      await pause(CONFLICT_PAUSE_MS * attempt, { place, key, signal, given });
+    }
+  }
+}
+
+async function pause(
+  ms: number,
+  {
+    place,
+    key,
+    signal,
+    given,
+  }: { place: Place; key: string; signal: AbortSignal; given: AbortSignal | undefined },
+): Promise<void> {
+  try {
+    // Jitter, so that those who collided do not collide again.
+    await sleep(ms * (0.5 + Math.random()), undefined, { signal });
+  } catch (error) {
+    throw translate(error, { place, key, signal: given });
+  }
+}
+
+interface List {
+  readonly start: string;
+  readonly startAfter: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* listObjects(
+  place: Place,
+  { start, startAfter, signal: given }: List,
+): AsyncGenerator<StoredObject> {
+  let token: string | undefined;
+  do {
+    const page = await listPage(place, { start, startAfter, token, given });
+    for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
+      const key = Key?.slice(place.prefix.length) ?? '';
+      // What is no key (the "folders" that consoles make) is not of the repository.
+      if (isKey(key)) yield { key, size: Size, modified: LastModified ?? new Date(0) };
+    }
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+}
+
+async function listPage(
+  place: Place,
+  {
+    start,
+    startAfter,
+    token,
+    given,
+  }: Omit<List, 'signal'> & { token: string | undefined; given: AbortSignal | undefined },
+): Promise<ListObjectsV2CommandOutput> {
+  try {
+    return await place.client.send(
+      new ListObjectsV2Command({
+        Bucket: place.bucket,
+        Prefix: place.prefix + start,
+        ContinuationToken: token,
+        ...(startAfter !== undefined && { StartAfter: place.prefix + startAfter }),
+      }),
+      { abortSignal: withDeadline(given) },
+    );
+  } catch (error) {
+    throw translate(error, { place, key: `${start}…`, signal: given });
+  }
+}
+
+/** S3's limit. */
+const DELETES_AT_ONCE = 1000;
+
+async function deleteObjects(place: Place, keys: readonly string[]): Promise<void> {
+  for (let from = 0; from < keys.length; from += DELETES_AT_ONCE) {
+    const Objects = keys.slice(from, from + DELETES_AT_ONCE).map((key) => ({ Key: place.prefix + key }));
+    const first = keys[from] ?? '';
+    try {
+      const command = new DeleteObjectsCommand({ Bucket: place.bucket, Delete: { Objects, Quiet: true } });
+      const { Errors = [] } = await place.client.send(command, { abortSignal: withDeadline(undefined) });
+      const failed = Errors[0];
+      if (failed)
+        throw new RangeError(
+          `${Errors.length} objects were not deleted: ${failed.Key} ${failed.Code} ${failed.Message}`,
+        );
+    } catch (error) {
+      throw translate(error, { place, key: first, signal: undefined });
+    }
+  }
+}
+
+/** One of the store's errors for what the SDK threw; the signal's reason where the caller stopped it. */
+function translate(
+  error: unknown,
+  { place: { url, bucket }, key, signal }: { place: Place; key: string; signal: AbortSignal | undefined },
+): unknown {
+  if (signal?.aborted) return signal.reason;
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  if (!(error instanceof S3ServiceException)) {
+    // Connections and timeouts: nothing says that it will not work next time.
+    return new StoreFailed(`object ${key} in ${url}: ${text}`, { retryable: true, cause: error });
+  }
+  if (error.name === 'NoSuchKey') return new ObjectNotFound(key, { url, cause: error });
+  if (error.name === 'NoSuchBucket')
+    return new StoreNotFound(`there is no bucket ${bucket}`, { cause: error });
+  const status = error.$metadata.httpStatusCode ?? 0;
+  if (status === 403) return new StoreAccessDenied(`object ${key} in ${url}: ${text}`, { cause: error });
+  const retryable = status >= 500 || status === 429 || status === 409 || Boolean(error.$retryable);
+  return new StoreFailed(`object ${key} in ${url}: ${text}`, { retryable, cause: error });
 }

@@ -9,8 +9,9 @@ export interface StoredObject {
 }
 
 export interface ObjectRange {
+  /** Bytes from the object's start. */
   readonly offset?: number;
-  /** Bytes; to the object's end when absent. */
+  /** Bytes, at least one; to the object's end when absent. */
   readonly length?: number;
 }
 
@@ -25,7 +26,7 @@ export interface ObjectRange {
  *   the others `exists` and change nothing; a put whose answer was lost on the way may answer `exists` for the object it wrote itself.
  *   The bytes may be changed by the caller once it has answered.
  * - **get** answers exactly the bytes asked for, or throws: {@link ObjectNotFound}, or {@link ObjectTooShort} where
- *   the object ends before `offset + length`. The answer belongs to the caller.
+ *   the object ends before `offset + length`, or has nothing at `offset`. The answer belongs to the caller.
  * - **list** yields the objects whose key starts with `prefix`, by ascending key (as bytes), those after `startAfter` only where it
  *   is given. It pages as it goes; what is put or deleted meanwhile may be missing or there.
  * - **delete** removes what is there; an absent key is fine.
@@ -100,10 +101,11 @@ export class StoreFailed extends LandfallError {
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 const KEY_MOST_CHARACTERS = 512;
 
+export const isKey = (text: string): boolean => text.length <= KEY_MOST_CHARACTERS && KEY.test(text);
+
 /** @throws InvalidKey */
 export function checkKey(key: string): string {
-  if (key.length > KEY_MOST_CHARACTERS || !KEY.test(key))
-    throw new InvalidKey(`"${key}" is not a safe object key`);
+  if (!isKey(key)) throw new InvalidKey(`"${key}" is not a safe object key`);
   return key;
 }
 
