@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { markReady, plannedDisk, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
 /** The volume is attached to another instance, or under another name, than the plan says. */
@@ -23,7 +23,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ..
   const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
   const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
   const attachment = Volumes[0]?.Attachments?.[0];
-  const status = attachment?.State ?? 'missing';
+  const status = attachment?.State ?? unseen(poll);
   if (attachment && (attachment.InstanceId !== instanceId || attachment.Device !== deviceName)) {
     throw new AttachedElsewhere(
       `volume ${volumeId} of disk ${diskId} is at ${attachment.InstanceId} ${attachment.Device}, not at ${instanceId} ${deviceName}`,

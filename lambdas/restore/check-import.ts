@@ -2,7 +2,7 @@ import { CreateTagsCommand, DescribeImportSnapshotTasksCommand } from '@aws-sdk/
 import { z } from 'zod';
 import { ec2 } from '../runtime/ec2.ts';
 import { makeTagged, markReady, restoreContextSchema } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
 const inputSchema = restoreContextSchema.extend({
@@ -20,7 +20,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, taskId, poll, ...c
     new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [taskId] }),
   );
   const detail = ImportSnapshotTasks[0]?.SnapshotTaskDetail;
-  const status = detail?.Status ?? 'missing';
+  const status = detail?.Status ?? unseen(poll);
   const message = `import task ${taskId} of disk ${diskId} is ${status}: ${detail?.StatusMessage ?? 'no message'}`;
   const snapshotId = detail?.SnapshotId;
   if (status === 'completed' && snapshotId !== undefined) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { markReady, restoreContextSchema } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
 const inputSchema = restoreContextSchema.extend({ instanceId: z.string().min(1), poll: pollSchema });
@@ -11,7 +11,7 @@ const inputSchema = restoreContextSchema.extend({ instanceId: z.string().min(1),
 /** Looks at the target's state. */
 export const handler = makeStep(inputSchema, async ({ instanceId, poll, ...context }) => {
   const instance = await describeInstance(instanceId);
-  const status = instance?.State?.Name ?? 'missing';
+  const status = instance?.State?.Name ?? unseen(poll);
   // The target is made to be stopped; running comes before that, and after hand-over.
   if (status === 'stopped') await markReady(context, { kind: 'instance', name: 'target' });
   const reason = instance?.StateReason?.Message;

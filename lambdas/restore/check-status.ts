@@ -2,7 +2,7 @@ import { DescribeInstanceStatusCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { ec2 } from '../runtime/ec2.ts';
 import { restoreContextSchema } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema } from '../runtime/poll.ts';
+import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
 const inputSchema = restoreContextSchema.extend({ instanceId: z.string().min(1), poll: pollSchema });
@@ -13,8 +13,11 @@ export const handler = makeStep(inputSchema, async ({ instanceId, poll }) => {
     new DescribeInstanceStatusCommand({ InstanceIds: [instanceId], IncludeAllInstances: true }),
   );
   const found = InstanceStatuses[0];
-  const checks = [found?.SystemStatus?.Status ?? 'missing', found?.InstanceStatus?.Status ?? 'missing'];
-  const state = found?.InstanceState?.Name ?? 'missing';
+  const checks = [
+    found?.SystemStatus?.Status ?? 'initializing',
+    found?.InstanceStatus?.Status ?? 'initializing',
+  ];
+  const state = found?.InstanceState?.Name ?? unseen(poll);
   // An instance that stopped again has no checks to wait for.
   const status = state === 'running' ? (checks.find((check) => check !== 'ok') ?? 'ok') : state;
   const message = `instance ${instanceId} is ${state}; system check ${checks[0]}, instance check ${checks[1]}`;

@@ -52,12 +52,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, uploadId, from, to
   const parts = partsOf(disk, from, to);
   const finished = await finishedParts(upload, parts);
   const waiting = parts.filter(({ number, bytes }) => finished.get(number) !== bytes);
-  const next = waiting.values();
-  await Promise.all(
-    Array.from({ length: PARTS_IN_FLIGHT }, async () => {
-      for (const part of next) await uploadPart(upload, part);
-    }),
-  );
+  await uploadAll(upload, waiting);
   return { parts: waiting.length };
 });
 
@@ -79,6 +74,20 @@ async function finishedParts(
   );
   for (const { PartNumber = 0, Size = 0 } of answer.Parts ?? []) sizes.set(PartNumber, Size);
   return sizes;
+}
+
+/** A few parts at a time. After a failure no further one is begun, and those under way are seen to their end. */
+async function uploadAll(upload: Upload, parts: readonly Part[]): Promise<void> {
+  const next = parts.values();
+  const failures: unknown[] = [];
+  const work = async (): Promise<void> => {
+    for (const part of next) {
+      if (failures.length > 0) return;
+      await uploadPart(upload, part).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: PARTS_IN_FLIGHT }, work));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function uploadPart(upload: Upload, part: Part): Promise<void> {

@@ -16,6 +16,14 @@ export function firstPoll(waitSeconds: number, maxWaitSeconds: number): Poll {
   return { waitedSeconds: 0, waitSeconds, maxWaitSeconds };
 }
 
+// EC2 is eventually consistent: what was just made may not be seen for "up to a few minutes" (EC2 API developer guide).
+const VISIBLE_AFTER_SECONDS = 180;
+
+/** Status of a thing that AWS does not know: at first it may only be too new to be seen everywhere. */
+export function unseen({ waitedSeconds }: Poll): 'not-visible-yet' | 'missing' {
+  return waitedSeconds < VISIBLE_AFTER_SECONDS ? 'not-visible-yet' : 'missing';
+}
+
 /** The loop after one more wait: half as long again each time, up to its limit. */
 export function nextPoll({ waitedSeconds, waitSeconds, maxWaitSeconds }: Poll): Poll {
   return {

@@ -10,7 +10,7 @@ import {
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { readPlan } from '../../runtime/ledger.ts';
 import { s3 } from '../../runtime/s3.ts';
-import { going, gone, kept, type Removal, type Removing, whyKept } from './removal.ts';
+import { going, gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
 
 /** Empties and deletes the temporary bucket, unfinished uploads included. */
 export async function removeBucket({ context, entry }: Removing): Promise<Removal> {
@@ -26,7 +26,7 @@ export async function removeBucket({ context, entry }: Removing): Promise<Remova
     return { outcome: 'gone', resourceId: Bucket };
   } catch (error) {
     const code = awsErrorCode(error);
-    if (code === 'NoSuchBucket') return gone;
+    if (code === 'NoSuchBucket') return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
     // A late upload came in between, or an operation on the bucket is still being carried out.
     if (code === 'BucketNotEmpty' || code === 'OperationAborted') return going;
     throw error;
