@@ -1,21 +1,156 @@
+import { join } from 'node:path';
 import type { RegionContext, Service } from '../service.ts';
+import { accountOperations } from './account.ts';
+import { addressOperations } from './addresses.ts';
+import { attachmentOperations, handleAttachmentTransitions } from './attachments.ts';
+import { createImageOperations } from './create-image.ts';
+import { instanceTypeOperations } from './describe-instance-types.ts';
+import { describeInstancesOperations } from './describe-instances.ts';
+import { openDisks } from './disks.ts';
+import { SECONDS } from './durations.ts';
+import { makeEvents } from './events.ts';
+import { imageOperations } from './images.ts';
+import { handleImportTransitions } from './import-run.ts';
+import { importSnapshotOperations } from './import-snapshot.ts';
+import { instanceAttributeOperations } from './instance-attributes.ts';
+import { handleInstanceTransitions } from './instance-lifecycle.ts';
+import { instanceProfileOperations } from './instance-profiles.ts';
+import { instanceStateOperations } from './instance-states.ts';
+import { instanceStatusOperations } from './instance-status.ts';
+import { keyPairOperations } from './key-pairs.ts';
+import { handleVolumeModification, modifyVolumeOperations } from './modify-volume.ts';
+import { networkInterfaceOperations } from './network-interfaces.ts';
 import type { ObjectSource } from './object-source.ts';
+import type { Operations } from './operation.ts';
+import { handleImageTransitions, registerImageOperations } from './register-image.ts';
+import { runInstancesOperations } from './run-instances.ts';
+import { securityGroupRuleOperations } from './security-group-rules.ts';
+import { securityGroupOperations } from './security-groups.ts';
+import { seed } from './seed.ts';
+import { type Ec2Quotas, find, type IdentityDirectory, type Simulation } from './simulation.ts';
+import { handleSnapshotTransitions } from './snapshot-store.ts';
+import { snapshotOperations } from './snapshots.ts';
+import { type Ec2State, openState } from './state.ts';
+import { subnetOperations } from './subnets.ts';
+import { tagOperations } from './tags.ts';
+import { makeTransitions } from './transitions.ts';
+import { handleVolumeTransitions } from './volume-store.ts';
+import { volumeOperations } from './volumes.ts';
+import { vpcOperations } from './vpcs.ts';
 
 export interface Ec2Dependencies {
   /** Reads objects of the region's S3 (ImportSnapshot reads the RAW image through it). */
   readonly objects: ObjectSource;
+  /** Knows roles and instance profiles; without it any well-formed name is taken for an existing one. */
+  readonly identities?: IdentityDirectory;
 }
 
 /** The simulated EC2 service, and what only the region itself may ask of it. */
 export interface Ec2Service extends Service {
   /** Path of the file that holds a volume's bytes; undefined when there is no such volume. */
   volumeFile(volumeId: string): string | undefined;
+  /** Path of the file that holds a snapshot's bytes; undefined when there is no such snapshot. */
+  snapshotFile(snapshotId: string): string | undefined;
+  /** May be changed at any time. */
+  readonly quotas: Ec2Quotas;
+  /** Resolves when no bytes are being copied and no change of state is being carried out. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Opens (or creates, with its seeds) the EC2 of a region; transitions that were under way go on. */
 export async function makeEc2Service(
-  _context: RegionContext,
-  _dependencies: Ec2Dependencies,
+  context: RegionContext,
+  dependencies: Ec2Dependencies,
 ): Promise<Ec2Service> {
-  return { name: 'ec2', operations: {}, volumeFile: () => undefined, stop: async () => {} };
+  const sim = await openSimulation(context, dependencies);
+  if (sim.state.isNew) await seed(sim);
+  forgetOldRecords(sim);
+  for (const handle of HANDLERS) handle(sim);
+  sim.transitions.resume();
+  sim.state.changed();
+  return {
+    name: 'ec2',
+    operations: Object.assign({}, ...OPERATIONS.map((make) => make(sim))),
+    volumeFile: (id) => (find(sim, 'volume', id) ? sim.disks.volumeFile(id) : undefined),
+    snapshotFile: (id) => (find(sim, 'snapshot', id) ? sim.disks.snapshotFile(id) : undefined),
+    quotas: sim.quotas,
+    idle: () => sim.transitions.idle(),
+    async stop() {
+      await sim.transitions.stop();
+      await sim.state.save();
+    },
+  };
+}
+
+const HANDLERS: readonly ((sim: Simulation) => void)[] = [
+  handleAttachmentTransitions,
+  handleImageTransitions,
+  handleImportTransitions,
+  handleInstanceTransitions,
+  handleSnapshotTransitions,
+  handleVolumeModification,
+  handleVolumeTransitions,
+];
+
+const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
+  accountOperations,
+  addressOperations,
+  attachmentOperations,
+  createImageOperations,
+  describeInstancesOperations,
+  imageOperations,
+  importSnapshotOperations,
+  instanceAttributeOperations,
+  instanceProfileOperations,
+  instanceStateOperations,
+  instanceStatusOperations,
+  instanceTypeOperations,
+  keyPairOperations,
+  modifyVolumeOperations,
+  networkInterfaceOperations,
+  registerImageOperations,
+  runInstancesOperations,
+  securityGroupOperations,
+  securityGroupRuleOperations,
+  snapshotOperations,
+  subnetOperations,
+  tagOperations,
+  volumeOperations,
+  vpcOperations,
+];
+
+/** Import tasks that an account may have at once (VM Import quota L-66ABAAD5). */
+const IMPORT_TASKS = 20;
+
+async function openSimulation(context: RegionContext, dependencies: Ec2Dependencies): Promise<Simulation> {
+  const folder = join(context.stateFolder, 'ec2');
+  const state: Ec2State = await openState(folder);
+  const transitions = makeTransitions({
+    time: context.time,
+    pending: state.transitions,
+    changed: state.changed,
+  });
+  return {
+    context,
+    state,
+    transitions,
+    disks: await openDisks(folder),
+    objects: dependencies.objects,
+    identities: dependencies.identities,
+    quotas: { importTasks: IMPORT_TASKS },
+    events: makeEvents(context),
+  };
+}
+
+/** Client tokens, and the deleted volumes kept to answer for them, are forgotten after a day. */
+function forgetOldRecords(sim: Simulation): void {
+  const { clientTokens, volumes } = sim.state;
+  const before = sim.context.time.now().getTime() - SECONDS.clientTokenKept * 1000;
+  for (const token of clientTokens.all()) {
+    if (Date.parse(token.time) < before) clientTokens.delete(token.id);
+  }
+  for (const volume of volumes.all()) {
+    if (volume.state === 'deleted' && Date.parse(volume.createTime) < before) volumes.delete(volume.id);
+  }
 }
