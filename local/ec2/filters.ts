@@ -14,7 +14,7 @@ export function parsePattern(pattern: string): RegExp {
     if (escaped !== undefined) return `\\${escaped}`;
     if (char === '*') return '[\\s\\S]*';
     if (char === '?') return '[\\s\\S]';
-    return char.replace(/[.+^${}()|[\]\\/-]/u, '\\$&');
+    return char.replace(/[.+^${}()|[\]\\/]/u, '\\$&');
   });
   return new RegExp(`^${source}$`, 'u');
 }
