@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import {
-  createRepository,
   makeFolderStore,
   makeS3Store,
   openRepository,
@@ -35,27 +34,30 @@ export function parseRepositoryLocation(text: string | undefined, cwd: string): 
   return { kind: 'folder', folder: resolve(cwd, text) };
 }
 
-export interface RepositoryOptions {
+export interface StoreOptions {
   readonly host: Host;
   readonly flags: GlobalFlags;
   readonly location: RepositoryLocation;
-  /** Makes it where there is none, instead of failing. */
-  readonly create?: true;
 }
 
-/** Opens the repository, after saying what is talked to, and closes the connection when the work is done. */
+/** Says what is talked to, opens the repository that is there, and closes the connection when the work is done. */
 export async function withRepository<T>(
-  { host, flags, location, create }: RepositoryOptions,
+  options: StoreOptions,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  const open = (store: Store) => (create ? createRepository(store) : openRepository(store));
+  return await withStore(options, async (store) => work(await openRepository(store)));
+}
+
+/** The same for a place where a repository may still have to be made. */
+export async function withStore<T>(
+  { host, flags, location }: StoreOptions,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
   if (location.kind === 'folder') {
     printNote(host, `Talking to the repository in the folder ${location.folder}; no AWS is involved.`);
-    return await work(await open(makeFolderStore({ folder: location.folder })));
+    return await work(makeFolderStore({ folder: location.folder }));
   }
-  return await withConnection(host, flags, async (connection) => {
-    return await work(await open(await makeStore(connection, location)));
-  });
+  return await withConnection(host, flags, async (connection) => work(await makeStore(connection, location)));
 }
 
 /** The store of a repository in S3, through a connection that is open already. */

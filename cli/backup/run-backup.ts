@@ -4,7 +4,8 @@ import {
   type BackupDisk,
   type BackupProgress,
   backUp,
-  type Repository,
+  createRepository,
+  type Store,
 } from '../../core/repository/index.ts';
 import { type Host, printNote } from '../host.ts';
 import { makeBackupBoard } from '../progress/backup-board.ts';
@@ -15,7 +16,8 @@ import type { ImageFormat } from './image-format.ts';
 
 export interface BackupRun {
   readonly host: Host;
-  readonly repository: Repository;
+  /** Where the repository is, or is to be made. */
+  readonly store: Store;
   readonly request: BackupRequest;
   readonly time: Date;
   readonly parent: 'latest' | 'none' | RestorePointId;
@@ -58,11 +60,12 @@ export async function runBackup(run: BackupRun): Promise<FinishedBackup> {
 }
 
 async function backUpWithProgress(run: BackupRun, disks: BackupDisk[]): Promise<FinishedBackup> {
-  const { host, repository, request, time, parent, segmentBytes } = run;
+  const { host, store, request, time, parent, segmentBytes } = run;
   const display = makeProgressDisplay({ sink: host.stderr, enabled: run.showsProgress });
   const board = makeBackupBoard(disks.map(({ id, source }) => ({ id, sizeBytes: source.size })));
   try {
-    const { restorePoint, manifest } = await backUp(repository, {
+    // Made only now: a backup that is refused leaves no repository behind.
+    const { restorePoint, manifest } = await backUp(await createRepository(store), {
       workload: request.workload,
       time,
       disks,

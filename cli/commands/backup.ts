@@ -22,7 +22,7 @@ import {
   parseRepositoryLocation,
   REPOSITORY_FLAG,
   REPOSITORY_HELP,
-  withRepository,
+  withStore,
 } from '../repository-location.ts';
 import { formatBytes } from '../units.ts';
 
@@ -112,10 +112,10 @@ async function backup(host: Host, command: Command): Promise<void> {
   const request = await requestOf(host, own);
   for (const note of request.notes) printNote(host, `Note: ${note}.`);
   const location = parseRepositoryLocation(own.repository, host.cwd);
-  const done = await withRepository({ host, flags: global, location, create: true }, (repository) =>
+  const done = await withStore({ host, flags: global, location }, (store) =>
     runBackup({
       host,
-      repository,
+      store,
       request,
       time: own.time ?? new Date(),
       parent: own.parent === 'none' || own.parent === 'latest' ? own.parent : parseRestorePointId(own.parent),

@@ -83,9 +83,9 @@ function makeVerifyDisplay(host: Host, enabled: boolean) {
   const meter = makeRateMeter();
   return {
     show({ objects, bytes, totalBytes }: VerifyProgress) {
-      const seconds = performance.now() / 1000;
-      const rate = meter.note({ seconds, doneBytes: bytes, totalBytes });
-      display.show([{ label: 'verify', phase: `${objects} objects`, doneBytes: bytes, totalBytes, ...rate }]);
+      const rate = meter.note({ seconds: performance.now() / 1000, doneBytes: bytes, totalBytes });
+      const note = `${objects} objects`;
+      display.show([{ label: 'repository', phase: 'verify', doneBytes: bytes, totalBytes, ...rate, note }]);
     },
     end: () => display.end(),
   };

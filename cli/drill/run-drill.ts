@@ -1,5 +1,4 @@
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
-import { createRepository } from '../../core/repository/index.ts';
 import type { Region } from '../../local/region.ts';
 import type { BackupRequest } from '../backup/backup-request.ts';
 import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
@@ -68,7 +67,7 @@ async function backUpMachine(drill: Drill, connection: Connection): Promise<Fini
   const startedAt = performance.now();
   const backup = await runBackup({
     host,
-    repository: await createRepository(await makeStore(connection, { kind: 'stack' })),
+    store: await makeStore(connection, { kind: 'stack' }),
     request,
     time: new Date(),
     parent: 'latest',

@@ -36,7 +36,10 @@ export interface UnresolvedRequest {
   readonly pointIsOpen: boolean;
 }
 
-const objectSchema = z.looseObject({ target: z.looseObject({}).optional(), restorePoint: z.unknown().optional() });
+const objectSchema = z.looseObject({
+  target: z.looseObject({}).optional(),
+  restorePoint: z.unknown().optional(),
+});
 
 /** Puts a request file and flags together, flags first. @throws BadRequest with everything that is wrong */
 export function makeRestoreRequest({
