@@ -39,8 +39,9 @@ export function makeFolderStore({ folder: path }: { folder: string }): Store {
     url,
     get: (key, { signal, ...range } = {}) =>
       named(url, key, async () => {
+        const path = join(folder, checkKey(key));
         signal?.throwIfAborted();
-        return readRange(join(folder, checkKey(key)), { key, url, range });
+        return readRange(path, { key, url, range });
       }),
     put: (key, bytes, { ifAbsent = false, signal } = {}) =>
       named(url, key, async () => {
@@ -64,9 +65,6 @@ async function named<Result>(url: string, key: string, action: () => Promise<Res
   } catch (cause) {
     const code = codeOf(cause);
     if (code === undefined) throw cause;
-    // A folder is no object, and what lies under a file cannot exist.
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR')
-      throw new ObjectNotFound(key, { url, cause });
     if (code === 'EACCES' || code === 'EPERM') {
       throw new StoreAccessDenied(`object ${key} in ${url}: not permitted (${code})`, { cause });
     }
@@ -85,12 +83,20 @@ async function readRange(
   path: string,
   { key, url, range }: { key: string; url: string; range: ObjectRange },
 ): Promise<Uint8Array> {
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    // What lies under a file cannot exist.
+    const isAbsent = codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR';
+    throw isAbsent ? new ObjectNotFound(key, { url, cause }) : cause;
+  });
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    // A folder can be opened too, and is no object.
+    if (!stats.isFile()) throw new ObjectNotFound(key, { url });
+    const { size } = stats;
     const { offset = 0, length = size - offset } = range;
-    if (offset + length > size || (offset > 0 && offset >= size))
+    if (offset + length > size || (offset > 0 && offset >= size)) {
       throw new ObjectTooShort(key, { url, wanted: range });
+    }
     const bytes = Buffer.allocUnsafe(length);
     for (let done = 0; done < length; ) {
       const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
@@ -229,11 +235,11 @@ async function* listFolder(listing: Listing, within = ''): AsyncGenerator<Stored
 
 /** In the order of the keys: a folder counts with the slash that follows its name. */
 async function readSorted(path: string, url: string): Promise<Dirent[]> {
-  const entries = await named(url, path, () => readdir(path, { withFileTypes: true })).catch(
-    (error: unknown) => {
-      if (error instanceof ObjectNotFound) return [];
+  const entries = await named(url, path, () =>
+    readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return [];
       throw error;
-    },
+    }),
   );
   const sortName = (entry: Dirent) => (entry.isDirectory() ? `${entry.name}/` : entry.name);
   return entries.filter(({ name }) => isKey(name)).sort((a, b) => (sortName(a) < sortName(b) ? -1 : 1));
