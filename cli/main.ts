@@ -1,13 +1,15 @@
 import { EXIT } from './errors.ts';
 import type { Host } from './host.ts';
-import { runCommandLine } from './program.ts';
 
 /** How long a command may tidy up after the first Ctrl-C; a second one ends it at once. */
+const TIDY_UP_MS = 15_000;
+
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(EXIT.interrupted);
     interruption.abort(new Error(`stopped by ${signal}`));
+    setTimeout(() => process.exit(EXIT.interrupted), TIDY_UP_MS).unref();
   });
 }
 // A reader that has gone (`landfall points | head -1`) is no failure of ours.
@@ -26,6 +28,8 @@ const host: Host = {
   exitCode: EXIT.done,
 };
 
+// Loaded only now, which takes some tenths of a second: a Ctrl-C meanwhile finds its handler.
+const { runCommandLine } = await import('./program.ts');
 process.exitCode = await runCommandLine(process.argv.slice(2), host);
 // Sockets kept alive by a client that a failure left open must not hold the process.
 setTimeout(() => process.exit(), 2_000).unref();

@@ -63,6 +63,7 @@ function configure(command: Command, host: Host): Command {
 /** Runs one command line (without `node landfall`) and tells its exit code; throws nothing. */
 export async function runCommandLine(args: readonly string[], host: Host): Promise<ExitCode> {
   try {
+    host.signal.throwIfAborted();
     await makeProgram(host).parseAsync(args, { from: 'user' });
     return host.exitCode;
   } catch (error) {

@@ -57,7 +57,9 @@ export async function withStore<T>(
     printNote(host, `Talking to the repository in the folder ${location.folder}; no AWS is involved.`);
     return await work(makeFolderStore({ folder: location.folder }));
   }
-  return await withConnection(host, flags, async (connection) => work(await makeStore(connection, location)));
+  return await withConnection({ host, flags }, async (connection) =>
+    work(await makeStore(connection, location)),
+  );
 }
 
 /** The store of a repository in S3, through a connection that is open already. */

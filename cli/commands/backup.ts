@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
@@ -169,7 +170,7 @@ async function readSourceMachine(host: Host, flags: BackupFlags): Promise<Source
 }
 
 async function readText(host: Host, { flag, file }: { flag: string; file: string }): Promise<string> {
-  if (file === '-') return await text(host.stdin);
+  if (file === '-') return await text(addAbortSignal(host.signal, host.stdin));
   try {
     return await readFile(resolve(host.cwd, file), 'utf8');
   } catch (cause) {

@@ -21,7 +21,7 @@ export function makeCancelCommand(host: Host): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (restore: string, _options, command: Command) => {
       const { global } = readFlags(command, { host, shape: {} });
-      await withConnection(host, global, async (connection) => {
+      await withConnection({ host, flags: global }, async (connection) => {
         const { restoreId, execution } = await findRestore(connection, restore);
         if (execution?.status !== 'RUNNING') {
           throw new BadRequest(

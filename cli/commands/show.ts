@@ -19,7 +19,7 @@ export function makeShowCommand(host: Host): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (restore: string, _options, command: Command) => {
       const { global } = readFlags(command, { host, shape: {} });
-      const story = await withConnection(host, global, async (connection) =>
+      const story = await withConnection({ host, flags: global }, async (connection) =>
         tellStory(await findRestore(connection, restore)),
       );
       if (global.json) printJson(host, { ...story, error: errorOf(story) });

@@ -36,45 +36,47 @@ export interface Connection {
 export const LOCAL_CREDENTIALS = { accessKeyId: 'landfall', secretAccessKey: 'landfall' } as const;
 export const LOCAL_REGION_NAME = 'us-east-1';
 
+/** Who wants to talk: the process, and the flags that say to what. */
+export interface Caller {
+  readonly host: Host;
+  readonly flags: GlobalFlags;
+}
+
 /**
  * Finds out what to talk to (AWS_ENDPOINT_URL, else with --local the local region, else AWS), says so on stderr,
  * runs the work and closes the connection.
  */
 export async function withConnection<T>(
-  host: Host,
-  flags: GlobalFlags,
+  caller: Caller,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connect(host, flags);
+  const connection = await connect(caller);
   try {
-    printNote(host, `Talking to ${connection.description}.`);
+    printNote(caller.host, `Talking to ${connection.description}.`);
     return await work(connection);
   } finally {
     await connection.close();
   }
 }
 
-async function connect(host: Host, flags: GlobalFlags): Promise<Connection> {
-  const endpoint = host.env.AWS_ENDPOINT_URL;
-  if (endpoint) return connectToEndpoint(host, { endpoint, flags });
-  if (flags.local) return makeLocalConnection(flags, await openLocalRegion(host, flags));
-  return await connectToAws(host, flags);
+async function connect(caller: Caller): Promise<Connection> {
+  const endpoint = caller.host.env.AWS_ENDPOINT_URL;
+  if (endpoint) return connectToEndpoint(caller, endpoint);
+  if (caller.flags.local) return makeLocalConnection(caller, await openLocalRegion(caller));
+  return await connectToAws(caller);
 }
 
-function connectToEndpoint(
-  host: Host,
-  { endpoint, flags }: { endpoint: string; flags: GlobalFlags },
-): Connection {
-  const hasCredentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].some((name) => host.env[name]);
+function connectToEndpoint(caller: Caller, endpoint: string): Connection {
+  const { env } = caller.host;
+  const hasCredentials = Boolean(env.AWS_ACCESS_KEY_ID || env.AWS_PROFILE);
   const isLoopback = /^https?:\/\/(127\.|localhost|\[::1\])/.test(endpoint);
-  const region = regionOf(host, flags) ?? (isLoopback ? LOCAL_REGION_NAME : undefined);
-  return makeConnection(flags, {
+  return makeConnection(caller, {
     kind: 'endpoint',
     runsHere: false,
-    description: `${endpoint} (AWS_ENDPOINT_URL)${flags.local ? '; --local is not needed' : ''}`,
+    description: `${endpoint} (AWS_ENDPOINT_URL)${caller.flags.local ? '; --local is not needed' : ''}`,
     config: {
       endpoint,
-      region,
+      region: regionOf(caller) ?? (isLoopback ? LOCAL_REGION_NAME : undefined),
       forcePathStyle: isLoopback,
       ...(isLoopback && !hasCredentials ? { credentials: LOCAL_CREDENTIALS } : {}),
     },
@@ -82,12 +84,12 @@ function connectToEndpoint(
   });
 }
 
-/** A connection to a local region; closing it closes the region too where that is what `close` does. */
+/** A connection to a local region; closing it does what the region's `close` does. */
 export function makeLocalConnection(
-  flags: GlobalFlags,
+  caller: Caller,
   { endpoint, runsHere, description, close }: LocalRegion,
 ): Connection {
-  return makeConnection(flags, {
+  return makeConnection(caller, {
     kind: 'local',
     runsHere,
     description,
@@ -101,12 +103,12 @@ export function makeLocalConnection(
   });
 }
 
-async function connectToAws(host: Host, flags: GlobalFlags): Promise<Connection> {
-  const sts = new STSClient({ region: regionOf(host, flags) });
+async function connectToAws(caller: Caller): Promise<Connection> {
+  const sts = new STSClient({ region: regionOf(caller) });
   try {
     const region = await sts.config.region();
-    const { Account } = await sts.send(new GetCallerIdentityCommand({}), { abortSignal: host.signal });
-    return makeConnection(flags, {
+    const { Account } = await sts.send(new GetCallerIdentityCommand({}), { abortSignal: caller.host.signal });
+    return makeConnection(caller, {
       kind: 'aws',
       runsHere: false,
       description: `AWS, region ${region}, account ${Account}`,
@@ -119,7 +121,7 @@ async function connectToAws(host: Host, flags: GlobalFlags): Promise<Connection>
 }
 
 function makeConnection(
-  flags: GlobalFlags,
+  { host, flags }: Caller,
   base: Pick<Connection, 'kind' | 'runsHere' | 'description' | 'config' | 'close'>,
 ): Connection {
   const s3 = makeS3Client({ ...base.config });
@@ -132,7 +134,11 @@ function makeConnection(
     ec2,
     sfn,
     stackOutputs() {
-      outputs ??= readStackOutputs(base.config, { stackName: flags.stack, where: base.description });
+      outputs ??= readStackOutputs(base.config, {
+        stackName: flags.stack,
+        where: base.description,
+        signal: host.signal,
+      });
       return outputs;
     },
     async close() {
@@ -142,5 +148,5 @@ function makeConnection(
   };
 }
 
-const regionOf = (host: Host, flags: GlobalFlags): string | undefined =>
+const regionOf = ({ host, flags }: Caller): string | undefined =>
   flags.region ?? host.env.AWS_REGION ?? host.env.AWS_DEFAULT_REGION;

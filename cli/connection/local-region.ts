@@ -1,7 +1,7 @@
 import type { Region } from '../../local/region.ts';
 import { ensureAssembly } from '../assembly.ts';
 import { type Host, printNote } from '../host.ts';
-import type { GlobalFlags } from '../program-flags.ts';
+import type { Caller } from './connection.ts';
 
 export interface LocalRegion {
   readonly endpoint: string;
@@ -25,11 +25,7 @@ export interface EmbeddedRegionOptions {
 const loadRegion = () => import('../../local/region.ts');
 
 /** The local region of the state folder: the one that is running there, else one within this process. */
-export async function openLocalRegion(
-  host: Host,
-  flags: GlobalFlags,
-  timing: { timeScale?: number; waitMs?: number } = {},
-): Promise<LocalRegion> {
+export async function openLocalRegion({ host, flags }: Caller): Promise<LocalRegion> {
   const { stateFolder } = flags;
   const { findRunningRegion } = await loadRegion();
   const running = await findRunningRegion(stateFolder);
@@ -41,7 +37,7 @@ export async function openLocalRegion(
       async close() {},
     };
   }
-  const region = await startDeployedRegion(host, { stateFolder, port: 0, ...timing });
+  const region = await startDeployedRegion(host, { stateFolder, port: 0 });
   return {
     endpoint: region.endpoint,
     runsHere: true,

@@ -17,11 +17,13 @@ export interface StackOutputs {
 /** Reads the outputs of a deployed stack. @throws StackNotUsable */
 export async function readStackOutputs(
   config: ClientConfig,
-  { stackName, where }: { stackName: string; where: string },
+  { stackName, where, signal }: { stackName: string; where: string; signal: AbortSignal },
 ): Promise<StackOutputs> {
   const client = new CloudFormationClient(config);
   try {
-    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stackName }), {
+      abortSignal: signal,
+    });
     const outputs = new Map(
       Stacks?.[0]?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
     );

@@ -40,7 +40,7 @@ export interface Drill {
 export async function runDrill(drill: Drill): Promise<void> {
   const { host, flags, folder, timeScale, waitMs } = drill;
   const region = await startDeployedRegion(host, { stateFolder: folder, port: 0, timeScale, waitMs });
-  const connection = makeLocalConnection(flags, {
+  const connection = makeLocalConnection(drill, {
     endpoint: region.endpoint,
     runsHere: true,
     description: `a local region of its own at ${region.endpoint} (state in ${folder}); no AWS is involved`,

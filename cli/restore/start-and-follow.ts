@@ -34,7 +34,7 @@ export interface StartedRestore {
 
 /** Starts a restore and, if asked, follows it to its end. @throws BadRequest, RestoreFailed, NotGood, Interrupted */
 export async function startAndFollow({ host, flags, unresolved, wait }: RestoreRun): Promise<void> {
-  await withConnection(host, flags, async (connection) => {
+  await withConnection({ host, flags }, async (connection) => {
     if (!wait && connection.runsHere) {
       throw new BadRequest(
         '--no-wait would end the restore with this command, which runs the local region itself',
