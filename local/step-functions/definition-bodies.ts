@@ -102,7 +102,8 @@ function prepareWait(name: string, state: JsonObject, loader: Loader): WaitUntil
     return { kind: 'timestamp', timestamp: dataPath(state.TimestampPath, `${name}.TimestampPath`, loader) };
   }
   const timestamp = typeof state.Timestamp === 'string' ? state.Timestamp : '';
-  if (Number.isNaN(Date.parse(timestamp))) loader.problem(`${name}.Timestamp`, 'is not a timestamp');
+  if (fields.length === 1 && Number.isNaN(Date.parse(timestamp)))
+    loader.problem(`${name}.Timestamp`, 'is not a timestamp');
   return { kind: 'timestamp', timestamp };
 }
 

@@ -38,9 +38,12 @@ export const HISTORY_EVENTS = 25_000;
 export function startHistory(options: HistoryOptions, started: EventDetails): HistoryBranch {
   let count = 0;
   const write = (type: HistoryEventType, previousEventId: number, details: EventDetails): number => {
+    // The last place is kept for how the execution ends.
+    if (count >= HISTORY_EVENTS - 1 && !type.startsWith('Execution')) {
+      options.onFull();
+      return count;
+    }
     count += 1;
-    // Two places are left for what the failure itself records.
-    if (count === HISTORY_EVENTS - 1) options.onFull();
     options.append?.({ id: count, previousEventId, timestampMs: options.now().getTime(), type, ...details });
     return count;
   };
