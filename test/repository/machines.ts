@@ -91,7 +91,7 @@ export async function openDiskOf(
 
 /** All bytes of a disk, over a background that is not zero: what is not yielded shows. */
 export async function bytesOf(reader: DiskReader, from = 0, to = reader.segmentCount): Promise<Buffer> {
-  const start = from * reader.segmentBytes;
+  const start = Math.min(from * reader.segmentBytes, reader.size);
   const end = Math.min(to * reader.segmentBytes, reader.size);
   const bytes = Buffer.alloc(end - start, 0xee);
   let next = start;
