@@ -16,6 +16,12 @@ const globalFlagsSchema = z.object({
 
 export type GlobalFlags = z.infer<typeof globalFlagsSchema>;
 
+/** Who wants something done: the process, and the flags that say where. */
+export interface Caller {
+  readonly host: Host;
+  readonly flags: GlobalFlags;
+}
+
 export const globalOptions = (): Option[] => [
   new Option('--local', 'use the local region on this machine instead of AWS'),
   new Option('--state-folder <folder>', 'where the local region keeps its state').default('.landfall'),

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
 import { makeBackupCommand } from './commands/backup.ts';
 import { makeCancelCommand } from './commands/cancel.ts';
 import { makeDrillCommand } from './commands/drill.ts';
@@ -29,6 +30,7 @@ Examples:
 export function makeProgram(host: Host): Command {
   const program = new Command('landfall')
     .description(DESCRIPTION)
+    .version(packageJson.version)
     .addHelpText('after', AFTER_HELP)
     .showHelpAfterError('("landfall COMMAND --help" tells what there is)');
   for (const option of globalOptions()) program.addOption(option);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from '../connection/connection.ts';
+import { LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from '../connection/client-config.ts';
 import { startDeployedRegion } from '../connection/local-region.ts';
 import { EXIT } from '../errors.ts';
 import { type Host, printJsonLine, printLine, printNote } from '../host.ts';

@@ -3,18 +3,11 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { makeS3Client } from '../../core/repository/index.ts';
-import { type Host, printNote } from '../host.ts';
-import type { GlobalFlags } from '../program-flags.ts';
+import { printNote } from '../host.ts';
+import type { Caller } from '../program-flags.ts';
+import { type ClientConfig, LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from './client-config.ts';
 import { type LocalRegion, openLocalRegion } from './local-region.ts';
 import { readStackOutputs, type StackOutputs } from './stack-outputs.ts';
-
-export interface ClientConfig {
-  readonly region?: string;
-  readonly endpoint?: string;
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** Buckets in the path instead of the host name: a loopback address has no subdomains. */
-  readonly forcePathStyle?: boolean;
-}
 
 /** What a command talks to. */
 export interface Connection {
@@ -30,16 +23,6 @@ export interface Connection {
   /** Outputs of the stack that --stack names, asked for once. */
   stackOutputs(): Promise<StackOutputs>;
   close(): Promise<void>;
-}
-
-/** The local region does not check signatures, but the SDK wants something to sign with. */
-export const LOCAL_CREDENTIALS = { accessKeyId: 'landfall', secretAccessKey: 'landfall' } as const;
-export const LOCAL_REGION_NAME = 'us-east-1';
-
-/** Who wants to talk: the process, and the flags that say to what. */
-export interface Caller {
-  readonly host: Host;
-  readonly flags: GlobalFlags;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Region } from '../../local/region.ts';
 import { ensureAssembly } from '../assembly.ts';
 import { type Host, printNote } from '../host.ts';
-import type { Caller } from './connection.ts';
+import type { Caller } from '../program-flags.ts';
 
 export interface LocalRegion {
   readonly endpoint: string;

@@ -22,6 +22,12 @@ export async function makeTempFolder(): Promise<string> {
   return folder;
 }
 
+/** A folder for all tests of a file. */
+export async function makeFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'landfall-cli-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
 export interface CliResult {
   readonly exitCode: number;
   readonly stdout: string;
