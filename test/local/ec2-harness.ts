@@ -35,7 +35,8 @@ function makeManualTime(startMs: number): ManualTime {
   let waiting: { at: number; action: () => void }[] = [];
   return {
     now: () => new Date(nowMs),
-    sleep: (seconds) => new Promise((resolve) => waiting.push({ at: nowMs + seconds * 1000, action: resolve })),
+    sleep: (seconds) =>
+      new Promise((resolve) => waiting.push({ at: nowMs + seconds * 1000, action: resolve })),
     after: (seconds, action) => void waiting.push({ at: nowMs + seconds * 1000, action }),
     async advance(seconds, settle) {
       const end = nowMs + seconds * 1000;
@@ -141,7 +142,8 @@ export async function failure(promise: Promise<unknown>): Promise<{ code: string
   try {
     await promise;
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return { code: String(error.code), message: error.message };
+    if (error instanceof Error && 'code' in error)
+      return { code: String(error.code), message: error.message };
     throw error;
   }
   throw new Error('the call succeeded');

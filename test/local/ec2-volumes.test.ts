@@ -12,7 +12,11 @@ const ZONE = 'us-east-1a';
 
 describe('CreateVolume', () => {
   it('is creating for three seconds, then available, and says so in an event', async () => {
-    const { VolumeId = '' } = await ec2.api.createVolume({ AvailabilityZone: ZONE, Size: 2, VolumeType: 'gp3' });
+    const { VolumeId = '' } = await ec2.api.createVolume({
+      AvailabilityZone: ZONE,
+      Size: 2,
+      VolumeType: 'gp3',
+    });
     expect(VolumeId).toMatch(/^vol-[0-9a-f]{17}$/);
     await ec2.advance(2.9);
     expect((await volumeOf(ec2, VolumeId)).State).toBe('creating');
@@ -64,9 +68,18 @@ describe('CreateVolume', () => {
     [{ AvailabilityZone: ZONE, Size: 124, VolumeType: 'st1' as const }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 3, VolumeType: 'io2' as const, Iops: 100 }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 4, VolumeType: 'io1' as const }, 'InvalidParameterCombination'],
-    [{ AvailabilityZone: ZONE, Size: 4, VolumeType: 'gp2' as const, Iops: 3000 }, 'InvalidParameterCombination'],
-    [{ AvailabilityZone: ZONE, Size: 4, VolumeType: 'standard' as const, Throughput: 125 }, 'InvalidParameterCombination'],
-    [{ AvailabilityZone: ZONE, Size: 4, Encrypted: false, KmsKeyId: 'alias/x' }, 'InvalidParameterDependency'],
+    [
+      { AvailabilityZone: ZONE, Size: 4, VolumeType: 'gp2' as const, Iops: 3000 },
+      'InvalidParameterCombination',
+    ],
+    [
+      { AvailabilityZone: ZONE, Size: 4, VolumeType: 'standard' as const, Throughput: 125 },
+      'InvalidParameterCombination',
+    ],
+    [
+      { AvailabilityZone: ZONE, Size: 4, Encrypted: false, KmsKeyId: 'alias/x' },
+      'InvalidParameterDependency',
+    ],
     [{ AvailabilityZone: ZONE, Size: 4, VolumeInitializationRate: 200 }, 'InvalidParameterCombination'],
     [{ AvailabilityZone: ZONE, Size: 4, OutpostArn: 'arn:aws:outposts:x' }, 'UnsupportedOperation'],
     [{ AvailabilityZone: ZONE, Size: 4, MultiAttachEnabled: true }, 'UnsupportedOperation'],
@@ -85,13 +98,18 @@ describe('CreateVolume', () => {
     const fast = { AvailabilityZone: ZONE, Size: 20, VolumeType: 'gp3' as const, Throughput: 1000 };
     expect(await failure(ec2.api.createVolume(fast))).toEqual({
       code: 'InvalidParameterValue',
-      message:
-        'Throughput (MiBps) to iops ratio of 0.333333 is too high; maximum is 0.250000 MiBps per iops',
+      message: 'Throughput (MiBps) to iops ratio of 0.333333 is too high; maximum is 0.250000 MiBps per iops',
     });
   });
 
   it('takes the largest gp3 volume there is on paper', async () => {
-    const input = { AvailabilityZone: ZONE, Size: 160, VolumeType: 'gp3' as const, Iops: 80_000, Throughput: 2000 };
+    const input = {
+      AvailabilityZone: ZONE,
+      Size: 160,
+      VolumeType: 'gp3' as const,
+      Iops: 80_000,
+      Throughput: 2000,
+    };
     expect(await ec2.api.createVolume(input)).toMatchObject({ Iops: 80_000, Throughput: 2000 });
   });
 
@@ -109,7 +127,12 @@ describe('CreateVolume', () => {
   });
 
   it('shows a bad KMS key only after the call, as an error', async () => {
-    const asked = { AvailabilityZone: ZONE, Size: 1, Encrypted: true, KmsKeyId: 'arn:aws:kms:eu-west-1:1:key/x' };
+    const asked = {
+      AvailabilityZone: ZONE,
+      Size: 1,
+      Encrypted: true,
+      KmsKeyId: 'arn:aws:kms:eu-west-1:1:key/x',
+    };
     const { VolumeId = '', State } = await ec2.api.createVolume(asked);
     expect(State).toBe('creating');
     await ec2.advance(4);
@@ -119,7 +142,11 @@ describe('CreateVolume', () => {
 
   it('is encrypted by the default of the account', async () => {
     await ec2.api.enableEbsEncryptionByDefault({});
-    const { VolumeId = '', Encrypted, KmsKeyId } = await ec2.api.createVolume({ AvailabilityZone: ZONE, Size: 1 });
+    const {
+      VolumeId = '',
+      Encrypted,
+      KmsKeyId,
+    } = await ec2.api.createVolume({ AvailabilityZone: ZONE, Size: 1 });
     expect(Encrypted).toBe(true);
     expect(KmsKeyId).toMatch(/^arn:aws:kms:us-east-1:123456789012:key\//);
     await ec2.advance(3);
@@ -151,7 +178,11 @@ describe('ModifyVolume', () => {
   it('grows the volume and its file, then optimizes', async () => {
     const id = await makeVolume(ec2, 1);
     const { VolumeModification } = await ec2.api.modifyVolume({ VolumeId: id, Size: 3, Iops: 1500 * 2 });
-    expect(VolumeModification).toMatchObject({ ModificationState: 'modifying', OriginalSize: 1, TargetSize: 3 });
+    expect(VolumeModification).toMatchObject({
+      ModificationState: 'modifying',
+      OriginalSize: 1,
+      TargetSize: 3,
+    });
     await ec2.advance(6);
     expect((await volumeOf(ec2, id)).Size).toBe(3);
     expect((await stat(ec2.service.volumeFile(id) ?? '')).size).toBe(3 * 1024 ** 3);
