@@ -1,4 +1,3 @@
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import type { Region } from '../../local/region.ts';
 import type { BackupRequest } from '../backup/backup-request.ts';
 import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
@@ -126,12 +125,9 @@ async function restoreMachine(
 
 const DEFAULT_TYPE = 't3.medium';
 
-async function anySubnet({ ec2 }: Connection): Promise<string> {
-  const { Subnets = [] } = await ec2.send(
-    new DescribeSubnetsCommand({ Filters: [{ Name: 'default-for-az', Values: ['true'] }] }),
-  );
-  const [subnet] = Subnets.sort((a, b) => (a.AvailabilityZone ?? '').localeCompare(b.AvailabilityZone ?? ''));
-  if (subnet?.SubnetId !== undefined) return subnet.SubnetId;
+async function anySubnet(connection: Connection): Promise<string> {
+  const [subnet] = await (await connection.ec2()).defaultSubnets();
+  if (subnet !== undefined) return subnet;
   throw new DrillImpossible('the local region has no default subnet', 'Run the drill without --keep.');
 }
 

@@ -1,9 +1,9 @@
-import { DescribeImportSnapshotTasksCommand } from '@aws-sdk/client-ec2';
 import { paginateListParts } from '@aws-sdk/client-s3';
 import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
 import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { Connection } from '../connection/connection.ts';
+import type { ImportTask } from '../connection/ec2.ts';
 import { describeExecution, type Execution } from './find-restore.ts';
 import type { Attempt, RestoreRecords } from './records.ts';
 
@@ -16,15 +16,9 @@ export interface Observation {
   /** Bytes in S3, for disks whose upload is under way. */
   readonly uploadedBytes: ReadonlyMap<string, number>;
   /** What EC2 says of import tasks under way, by disk. */
-  readonly imports: ReadonlyMap<string, ImportProgress>;
+  readonly imports: ReadonlyMap<string, Omit<ImportTask, 'taskId'>>;
   /** The state that the machine is in. */
   readonly state?: string;
-}
-
-export interface ImportProgress {
-  /** 0 to 100, as far as EC2 tells. */
-  readonly percent?: number;
-  readonly message?: string;
 }
 
 export interface ObservedRestore {
@@ -100,28 +94,19 @@ async function uploadedSize(
 }
 
 async function describeImports(
-  { ec2 }: Connection,
+  connection: Connection,
   entries: readonly LedgerEntry[],
-): Promise<Map<string, ImportProgress>> {
+): Promise<Map<string, ImportTask>> {
   const open = entries.filter(
-    ({ kind, readyAt, removedAt, resourceId }) =>
-      kind === 'import-task' && resourceId && !readyAt && !removedAt,
+    ({ kind, readyAt, removedAt }) => kind === 'import-task' && !readyAt && !removedAt,
   );
   const taskIds = open.flatMap(({ resourceId }) => resourceId ?? []);
   if (taskIds.length === 0) return new Map();
-  const { ImportSnapshotTasks = [] } = await ec2.send(
-    new DescribeImportSnapshotTasksCommand({ ImportTaskIds: taskIds }),
-  );
+  const tasks = await (await connection.ec2()).importTasks(taskIds);
   return new Map(
-    open.map(({ name, resourceId }) => {
-      const detail = ImportSnapshotTasks.find(
-        ({ ImportTaskId }) => ImportTaskId === resourceId,
-      )?.SnapshotTaskDetail;
-      const percent = detail?.Progress === undefined ? undefined : Number(detail.Progress);
-      return [
-        name,
-        { percent: Number.isFinite(percent) ? percent : undefined, message: detail?.StatusMessage },
-      ];
+    tasks.flatMap((task) => {
+      const entry = open.find(({ resourceId }) => resourceId === task.taskId);
+      return entry === undefined ? [] : [[entry.name, task]];
     }),
   );
 }
