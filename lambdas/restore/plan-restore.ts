@@ -127,7 +127,7 @@ async function locate(repositoryUrl: string, request: RestoreRequest): Promise<L
     return { id, manifest: await readManifest(repository, id) };
   } catch (error) {
     if (repository && !(error instanceof RestorePointNotFound)) throw error;
-    if (!(error instanceof LandfallError)) throw error;
+    if (!(error instanceof LandfallError) || error.retryable) throw error;
     findings.error(
       repository ? 'restorePoint' : 'repository',
       repository ? request.restorePoint : repositoryUrl,

@@ -1,4 +1,5 @@
 import { LandfallError } from '../../core/model/errors.ts';
+import { StoreFailed } from '../../core/repository/store.ts';
 
 /** AWS asked us to slow down, and the SDK's own retries were not enough. */
 export class Throttled extends LandfallError {
@@ -83,8 +84,11 @@ export function isDefiniteRefusal(error: unknown): boolean {
   );
 }
 
-/** Gives an SDK error the class of its cause; every other error is returned as it is. */
+/** Gives an error of the SDK, or of a store on S3, the class of its cause; every other error is returned as it is. */
 export function nameAwsError(error: unknown): unknown {
+  if (error instanceof StoreFailed && error.retryable) {
+    return new ServiceUnavailable(error.message, { cause: error });
+  }
   if (!(error instanceof Error) || error instanceof LandfallError) return error;
   const systemCode = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (CONNECTION.has(error.name) || CONNECTION.has(systemCode)) {

@@ -1,14 +1,20 @@
-import { makeS3Store, openRepository, type Repository } from '../../core/repository/index.ts';
-import { s3 } from './s3.ts';
+import {
+  makeS3Client,
+  makeS3Store,
+  openRepository,
+  parseS3Url,
+  type Repository,
+} from '../../core/repository/index.ts';
 
+const client = makeS3Client();
 const opened = new Map<string, Promise<Repository>>();
 
-/** Opens a repository once per sandbox. `url` is `s3://bucket/prefix`. @throws RepositoryNotFound, UnsupportedRepository */
+/**
+ * Opens a repository once per sandbox. `url` is `s3://bucket/prefix`.
+ * @throws RepositoryNotFound, UnsupportedRepository, and what the store throws
+ */
 export async function openRepositoryAt(url: string): Promise<Repository> {
-  const { hostname: bucket, pathname } = new URL(url);
-  const opening =
-    opened.get(url) ??
-    openRepository(makeS3Store({ client: s3, bucket, prefix: pathname.replace(/^\//, '') }));
+  const opening = opened.get(url) ?? openRepository(makeS3Store({ client, ...parseS3Url(url) }));
   opened.set(url, opening);
   try {
     return await opening;

@@ -1,12 +1,17 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { makeS3Client } from '../../core/repository/s3-store.ts';
 
 /**
- * One client per sandbox. Timeouts are set because the SDK has none of its own: a request that is never
- * answered would otherwise hold the step until its own timeout.
+ * For buckets other than a repository's, one client per sandbox. Its requests may take longer than reading a
+ * repository: a part of 1 GiB is sent in one request, and a copy or a completion is silent while S3 works.
  */
-export const s3 = new S3Client({
-  maxAttempts: 5,
-  // Path style works everywhere a bucket name has no dots, and against a loopback endpoint.
-  forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined,
-  requestHandler: { connectionTimeout: 5_000, requestTimeout: 300_000, httpsAgent: { maxSockets: 64 } },
+export const s3 = makeS3Client({
+  requestHandler: {
+    connectionTimeout: 5_000,
+    socketTimeout: 180_000,
+    requestTimeout: 600_000,
+    // Without this a request that takes too long is only logged.
+    throwOnRequestTimeout: true,
+    httpAgent: { keepAlive: true, maxSockets: 64 },
+    httpsAgent: { keepAlive: true, maxSockets: 64 },
+  },
 });
