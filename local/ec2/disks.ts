@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AwsError } from '../service.ts';
 import { type Extent, readUpTo, writeSparse } from '../sparse/index.ts';
 import { BLOCK_BYTES, type BlockMap, makeBlockMap, readBlockMap, writeBlockMap } from './block-map.ts';
+import { findDataRanges } from './data-ranges.ts';
 import type { SourceObject } from './object-source.ts';
 
 export const GIB_BYTES = 1024 ** 3;
@@ -91,10 +92,9 @@ export async function openDisks(folder: string): Promise<Disks> {
       const file = volumeFile(volumeId);
       const source = await open(file, 'r');
       try {
-        const { size, blocks } = await source.stat();
-        // A volume without one allocated block is empty; one not written since it was filled is known.
-        const known = blocks === 0 ? makeBlockMap() : await readBlockMap(file, { onlyIfUnchanged: true });
-        const extents = known ? known.extents() : [{ offset: 0, length: size }];
+        const { size } = await source.stat();
+        const known = await readBlockMap(file, { onlyIfUnchanged: true });
+        const extents = known ? known.extents() : await findDataRanges(file);
         return await writeSnapshotFile(snapshotId, sizeGiB, (target, map) =>
           copyExtents({ read: readerOf(source), target, extents, size, map, signal }),
         );

@@ -51,29 +51,29 @@ async function snapshotOf(VolumeId: string): Promise<string> {
 
 describe('snapshots and the volumes made from them', () => {
   it('carry exactly the bytes of the volume, holes and all', async () => {
-    const source = await makeVolume(ec2, 4);
+    const source = await makeVolume(ec2, 1);
     const [head, tail] = [pattern(3 * MIB + 17, 1), pattern(1000, 2)];
     await write(volumeFile(source), 700_001, head);
-    await write(volumeFile(source), 4 * GIB - 1000, tail);
+    await write(volumeFile(source), GIB - 1000, tail);
     const snapshot = await snapshotOf(source);
     const { VolumeId: copy = '' } = await ec2.api.createVolume({
       AvailabilityZone: 'us-east-1b',
       SnapshotId: snapshot,
       VolumeType: 'gp3',
-      Size: 6,
+      Size: 3,
     });
     await ec2.advance(5);
     expect((await volumeOf(ec2, copy)).State).toBe('available');
     for (const [file, size] of [
-      [snapshotFile(snapshot), 4 * GIB],
-      [volumeFile(copy), 6 * GIB],
+      [snapshotFile(snapshot), GIB],
+      [volumeFile(copy), 3 * GIB],
     ] as const) {
       const info = await stat(file);
       expect(info.size).toBe(size);
       // 3 MiB and a little: everything else stays a hole.
       expect(info.blocks * 512).toBeLessThan(4 * MIB);
       expect((await read(file, 700_001, head.length)).equals(head)).toBe(true);
-      expect((await read(file, 4 * GIB - 1000, 1000)).equals(tail)).toBe(true);
+      expect((await read(file, GIB - 1000, 1000)).equals(tail)).toBe(true);
       expect((await read(file, 0, 700_001)).every((byte) => byte === 0)).toBe(true);
       expect((await read(file, 4 * MIB, MIB)).every((byte) => byte === 0)).toBe(true);
     }
