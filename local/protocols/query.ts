@@ -78,9 +78,7 @@ function ec2Answer(service: QueryService, output: Record<string, unknown>, conte
   const { operation, requestId } = context;
   const shape = service.shapes.operations.get(operation)?.output;
   const members =
-    shape?.kind === 'structure'
-      ? writeXmlMembers(shape, output, { path: operation, emptyLists: true })
-      : '<return>true</return>';
+    shape?.kind === 'structure' ? writeXmlMembers(shape, output, operation) : '<return>true</return>';
   const root = `${operation}Response`;
   return `${DECLARATION}<${root} xmlns="${service.xmlNamespace}"><requestId>${requestId}</requestId>${members}</${root}>`;
 }
@@ -90,7 +88,7 @@ function awsAnswer(service: QueryService, output: Record<string, unknown>, conte
   const shape = service.shapes.operations.get(operation)?.output;
   const result =
     shape?.kind === 'structure'
-      ? `<${operation}Result>${writeXmlMembers(shape, output, { path: operation, emptyLists: true })}</${operation}Result>`
+      ? `<${operation}Result>${writeXmlMembers(shape, output, operation)}</${operation}Result>`
       : '';
   const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
   const root = `${operation}Response`;

@@ -87,7 +87,9 @@ function restXmlAnswer(
   const shape = operation?.output;
   if (shape?.kind !== 'structure') return { statusCode, headers, body: '' };
   const bound = writeBindings(shape, output, statusCode);
-  const answer = { statusCode: bound.statusCode, headers: { ...headers, ...bound.headers } };
+  // Part of an object is answered as such; the schema has no word for it.
+  const partial = bound.headers['content-range'] !== undefined;
+  const answer = { statusCode: partial ? 206 : bound.statusCode, headers: { ...headers, ...bound.headers } };
   const payload = payloadOf(shape);
   const content = payload ? output[payload.name] : undefined;
   if (content instanceof Uint8Array || typeof content === 'string' || isAnswerBody(content)) {
@@ -109,16 +111,17 @@ function xmlBody(
   service: RestXmlService,
   { shape, payload, output, operation }: XmlBody,
 ): string | undefined {
-  const place = { path: operation, emptyLists: false };
   const namespace = ` xmlns="${service.xmlNamespace}"`;
   if (payload) {
     const value = output[payload.name];
     if (value === undefined) return undefined;
     const name = rootName(payload);
     const traits = { ...payload.traits, xmlNamespace: ['', service.xmlNamespace] as const };
-    return DECLARATION + writeElement({ name, element: { shape: payload.shape, traits }, value, place });
+    return (
+      DECLARATION + writeElement({ name, element: { shape: payload.shape, traits }, value, path: operation })
+    );
   }
-  const members = writeXmlMembers(shape, output, place);
+  const members = writeXmlMembers(shape, output, operation);
   // GetBucketLocation answers its one member's element itself (the customization s3UnwrappedXmlOutput).
   if (operation === 'GetBucketLocation') {
     const location = escapeXml(String(output.LocationConstraint ?? ''));

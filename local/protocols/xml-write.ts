@@ -2,27 +2,20 @@ import { UnfitOutput } from './http-message.ts';
 import { describe, formatScalar } from './scalars.ts';
 import type { Element, ListShape, MapShape, Member, Shape, StructureShape } from './shape.ts';
 
-export interface XmlPlace {
-  /** Where in the output, for messages. */
-  readonly path: string;
-  /** Whether an empty list is written as an empty element (EC2, query) or left out (S3). */
-  readonly emptyLists: boolean;
-}
-
 /**
  * The members of a structure as XML elements, without the element around them.
  * @throws UnfitOutput when the value holds a member that the shape does not know, or one of another type
  */
-export function writeXmlMembers(shape: StructureShape, value: unknown, place: XmlPlace): string {
-  const record = recordOf(value, place.path);
-  refuseUnknown(shape, record, place.path);
+export function writeXmlMembers(shape: StructureShape, value: unknown, path: string): string {
+  const record = recordOf(value, path);
+  refuseUnknown(shape, record, path);
   let xml = '';
   for (const member of shape.members) {
     const memberValue = record[member.name];
     if (memberValue === undefined || memberValue === null) continue;
     if (isBoundElsewhere(member) || member.traits.xmlAttribute) continue;
-    const here = { ...place, path: `${place.path}.${member.name}` };
-    xml += writeElement({ name: member.xmlName, element: member, value: memberValue, place: here });
+    const here = `${path}.${member.name}`;
+    xml += writeElement({ name: member.xmlName, element: member, value: memberValue, path: here });
   }
   return xml;
 }
@@ -31,20 +24,20 @@ interface ElementToWrite {
   readonly name: string;
   readonly element: Element;
   readonly value: unknown;
-  readonly place: XmlPlace;
+  readonly path: string;
 }
 
 /** One value as an element `name` (a flattened list or map: as many elements of that name). */
-export function writeElement({ name, element, value, place }: ElementToWrite): string {
+export function writeElement({ name, element, value, path }: ElementToWrite): string {
   const { shape, traits } = element;
-  if (shape.kind === 'list') return writeList({ name, shape, traits, value, place });
-  if (shape.kind === 'map') return writeMap({ name, shape, traits, value, place });
-  return `<${name}${attributesOf(element, value)}>${writeContent(shape, value, place)}</${name}>`;
+  if (shape.kind === 'list') return writeList({ name, shape, traits, value, path });
+  if (shape.kind === 'map') return writeMap({ name, shape, traits, value, path });
+  return `<${name}${attributesOf(element, value)}>${writeContent(shape, value, path)}</${name}>`;
 }
 
-function writeContent(shape: Shape, value: unknown, place: XmlPlace): string {
-  if (shape.kind === 'structure') return writeXmlMembers(shape, value, place);
-  return escapeXml(formatScalar(shape, value, { path: place.path, timestamps: 'date-time' }));
+function writeContent(shape: Shape, value: unknown, path: string): string {
+  if (shape.kind === 'structure') return writeXmlMembers(shape, value, path);
+  return escapeXml(formatScalar(shape, value, { path, timestamps: 'date-time' }));
 }
 
 function attributesOf(element: Element, value: unknown): string {
@@ -68,8 +61,8 @@ interface ListToWrite extends Omit<ElementToWrite, 'element'> {
   readonly traits: Element['traits'];
 }
 
-function writeList({ name, shape, traits, value, place }: ListToWrite): string {
-  if (!Array.isArray(value)) throw new UnfitOutput(`${place.path} is to be a list, not ${describe(value)}`);
+function writeList({ name, shape, traits, value, path }: ListToWrite): string {
+  if (!Array.isArray(value)) throw new UnfitOutput(`${path} is to be a list, not ${describe(value)}`);
   const flat = traits.xmlFlattened !== undefined;
   const itemName = flat ? name : (shape.item.traits.xmlName ?? 'member');
   const items = value
@@ -78,12 +71,11 @@ function writeList({ name, shape, traits, value, place }: ListToWrite): string {
         name: itemName,
         element: shape.item,
         value: item,
-        place: { ...place, path: `${place.path}[${i}]` },
+        path: `${path}[${i}]`,
       }),
     )
     .join('');
   if (flat) return items;
-  if (items === '' && !place.emptyLists) return '';
   return `<${name}>${items}</${name}>`;
 }
 
@@ -92,16 +84,16 @@ interface MapToWrite extends Omit<ElementToWrite, 'element'> {
   readonly traits: Element['traits'];
 }
 
-function writeMap({ name, shape, traits, value, place }: MapToWrite): string {
+function writeMap({ name, shape, traits, value, path }: MapToWrite): string {
   const flat = traits.xmlFlattened !== undefined;
   const keyName = shape.key.traits.xmlName ?? 'key';
   const valueName = shape.value.traits.xmlName ?? 'value';
   const entryName = flat ? name : 'entry';
   let entries = '';
-  for (const [key, entryValue] of Object.entries(recordOf(value, place.path))) {
+  for (const [key, entryValue] of Object.entries(recordOf(value, path))) {
     if (entryValue === undefined) continue;
-    const here = { ...place, path: `${place.path}.${key}` };
-    const written = writeElement({ name: valueName, element: shape.value, value: entryValue, place: here });
+    const here = `${path}.${key}`;
+    const written = writeElement({ name: valueName, element: shape.value, value: entryValue, path: here });
     entries += `<${entryName}><${keyName}>${escapeXml(key)}</${keyName}>${written}</${entryName}>`;
   }
   return flat ? entries : `<${name}>${entries}</${name}>`;
