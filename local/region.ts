@@ -7,9 +7,12 @@ import { makeCloudFormationService } from './cloudformation/service.ts';
 import { dispatch } from './dispatch.ts';
 import type { Ec2Service } from './ec2/service.ts';
 import { makeEc2Service } from './ec2/service.ts';
+import type { EventBus } from './events/event-bus.ts';
 import { makeEventBus } from './events/event-bus.ts';
 import type { FaultRules } from './fault-rules.ts';
 import { makeFaultRules } from './fault-rules.ts';
+import type { IamDirectory } from './iam/directory.ts';
+import { openIamDirectory } from './iam/directory.ts';
 import type { LambdaService } from './lambda/service.ts';
 import { makeLambdaService } from './lambda/service.ts';
 import type { S3Service } from './s3/service.ts';
@@ -50,6 +53,9 @@ export interface RegionServices {
   readonly lambda: LambdaService;
   readonly stepFunctions: StepFunctionsService;
   readonly cloudFormation: CloudFormationService;
+  readonly events: EventBus;
+  /** Roles, policies and instance profiles, as data. */
+  readonly iam: IamDirectory;
 }
 
 export interface Region {
@@ -178,13 +184,21 @@ async function buildServices({ stateFolder, endpoint, options, log }: Foundation
     time,
     publish: (event) => events.publish(event),
   };
+  const iam = await openIamDirectory(context);
   const s3 = await makeS3Service(context);
   const ec2 = await makeEc2Service(context, { objects: s3 });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };
   const stepFunctions = await makeStepFunctionsService(context, { lambda, timeScale, ...waits, log });
-  const cloudFormation = await makeCloudFormationService(context, { s3, lambda, stepFunctions, events, log });
+  const cloudFormation = await makeCloudFormationService(context, {
+    s3,
+    lambda,
+    stepFunctions,
+    events,
+    iam,
+    log,
+  });
   const sts = makeStsService(context);
   events.connect({
     startExecution: async (stateMachineArn, input) => {
@@ -195,7 +209,7 @@ async function buildServices({ stateFolder, endpoint, options, log }: Foundation
     },
   });
   return {
-    services: { s3, ec2, lambda, stepFunctions, cloudFormation },
+    services: { s3, ec2, lambda, stepFunctions, cloudFormation, events, iam },
     registry: makeServiceRegistry([s3, ec2, lambda, stepFunctions, cloudFormation, sts]),
     stopCallers: async () => {
       time.stop();
