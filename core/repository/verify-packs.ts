@@ -99,7 +99,11 @@ export function makePackChecks({ store, readData, signal, onDamage, onRead }: Pa
         digest: block.digest,
         signal,
       });
-      if (problem === undefined) return undefined;
+      if (problem === undefined) {
+        // The block is there: only the table, which a new backup relies on, is damaged.
+        if (table) note(new CorruptObject(packKey(block.pack.digest), { problem: 'has a damaged table' }));
+        return undefined;
+      }
       if (state !== 'sound' || !table) return { object: 'pack', problem };
       // The pack is as it was written: it is the segment that points to the wrong place.
       return {

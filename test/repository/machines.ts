@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { parseDiskId, parseWorkloadName } from '../../core/model/ids.ts';
 import { type Workload, workloadSchema } from '../../core/model/manifest.ts';
 import {
@@ -27,11 +27,8 @@ export const workload = (name = 'web01'): Workload =>
 
 /** 512 KiB that no compression makes small, the same for the same seed. */
 export function noise(seed: string | number, length = BLOCK): Buffer {
-  const parts: Buffer[] = [];
-  for (let counter = 0; counter * 32 < length; counter += 1) {
-    parts.push(createHash('sha256').update(`${seed}/${counter}`).digest());
-  }
-  return Buffer.concat(parts).subarray(0, length);
+  const key = createHash('sha256').update(String(seed)).digest().subarray(0, 16);
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
 /** 512 KiB that compress to next to nothing, different for each seed. */
