@@ -59,6 +59,7 @@ export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
     waiting.push(...undone);
   }
   return {
+    ...context,
     status: waiting.length === 0 ? 'removed' : 'removing',
     message:
       waiting.length === 0 ? 'nothing temporary is left' : `still to go: ${waiting.slice(0, 10).join(', ')}`,

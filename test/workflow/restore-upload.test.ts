@@ -35,7 +35,7 @@ describe('a restore by strategy upload', () => {
         subnetId: bench.subnetId,
         tags: { team: 'blue' },
       },
-      disks: [{ id: 'data', volumeType: 'gp3', iops: 4000, throughput: 250 }],
+      disks: [{ id: 'data', volumeType: 'gp3', iops: 3000, throughput: 250 }],
       reason: 'a test',
     });
     expect(cause).toBeUndefined();
@@ -80,7 +80,7 @@ describe('a restore by strategy upload', () => {
     );
     expect(Volumes[0]).toMatchObject({
       VolumeType: 'gp3',
-      Iops: 4000,
+      Iops: 3000,
       Throughput: 250,
       AvailabilityZone: 'us-east-1b',
     });
