@@ -186,7 +186,7 @@ async function buildServices({ stateFolder, endpoint, options, log }: Foundation
   };
   const iam = await openIamDirectory(context);
   const s3 = await makeS3Service(context);
-  const ec2 = await makeEc2Service(context, { objects: s3 });
+  const ec2 = await makeEc2Service(context, { objects: s3, identities: iam });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };

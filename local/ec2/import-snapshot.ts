@@ -71,7 +71,7 @@ function parseLocation(container: SnapshotDiskContainer): Location {
 function checkRole(sim: Simulation, roleName: string | undefined): string {
   const name = roleName ?? 'vmimport';
   // Without IAM to ask, a role that is named is taken to exist; nobody has made the default one.
-  const exists = sim.identities ? sim.identities.roleExists(name) : roleName !== undefined;
+  const exists = sim.identities ? sim.identities.findRole(name) !== undefined : roleName !== undefined;
   if (!exists) {
     throw invalidParameter(
       `The service role ${name} does not exist or does not have sufficient permissions for the service to continue`,

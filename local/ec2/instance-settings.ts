@@ -137,9 +137,8 @@ export function resolveProfile(
     );
   const wanted = arn ?? name;
   if (!wanted) throw missingParameter('IamInstanceProfile');
-  const found = sim.identities
-    ? sim.identities.instanceProfile(wanted)
-    : profileByForm(sim, arn ? { arn } : { name: wanted });
+  const named = profileByForm(sim, arn ? { arn } : { name: wanted });
+  const found = sim.identities ? sim.identities.findInstanceProfile(wanted) : named;
   if (!found) {
     throw new AwsError(
       'InvalidParameterValue',
@@ -149,7 +148,7 @@ export function resolveProfile(
   return {
     associationId: makeId('iip-assoc'),
     arn: found.arn,
-    profileId: found.id,
+    profileId: profileIdOf(found.name),
     since: nowText(sim),
   };
 }
@@ -157,14 +156,14 @@ export function resolveProfile(
 function profileByForm(
   sim: Simulation,
   wanted: { readonly arn?: string; readonly name?: string },
-): { arn: string; id: string } | undefined {
+): { arn: string; name: string } | undefined {
   const prefix = `arn:aws:iam::${sim.context.accountId}:instance-profile/`;
   const path = wanted.name ?? (wanted.arn?.startsWith(prefix) ? wanted.arn.slice(prefix.length) : '');
   const name = path.split('/').at(-1) ?? '';
   if (!PROFILE_NAME.test(name)) return undefined;
-  // Ids of instance profiles look like this; nothing here looks one up.
-  return {
-    arn: `${prefix}${path}`,
-    id: `AIPA${Buffer.from(name).toString('hex').toUpperCase().slice(0, 17).padEnd(17, '0')}`,
-  };
+  return { arn: `${prefix}${path}`, name };
 }
+
+/** Ids of instance profiles look like this; nothing here looks one up. */
+const profileIdOf = (name: string): string =>
+  `AIPA${Buffer.from(name).toString('hex').toUpperCase().slice(0, 17).padEnd(17, '0')}`;

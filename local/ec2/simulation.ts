@@ -26,11 +26,10 @@ export interface Ec2Quotas {
   importTasks: number | undefined;
 }
 
-/** What IAM knows; without it any well-formed name is taken for an existing one. */
+/** What EC2 asks of IAM; without it any well-formed name is taken for an existing one. */
 export interface IdentityDirectory {
-  roleExists(name: string): boolean;
-  /** undefined when there is no such instance profile. */
-  instanceProfile(nameOrArn: string): { readonly arn: string; readonly id: string } | undefined;
+  findRole(nameOrArn: string): object | undefined;
+  findInstanceProfile(nameOrArn: string): { readonly arn: string; readonly name: string } | undefined;
 }
 
 /** Everything the parts of the EC2 simulation share. */

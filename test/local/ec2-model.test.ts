@@ -207,7 +207,7 @@ const commands = fc.commands(
       .map(change),
     fc.constant(restart),
   ],
-  { maxCommands: 40 },
+  { maxCommands: 40, size: 'max' },
 );
 
 describe('volumes, attachments and instances', () => {
