@@ -6,7 +6,7 @@ import type { FaultDecider } from './fault-rules.ts';
 import type { FaultEffects } from './faults.ts';
 import type { AnswerContext, ParsedRequest, WireAnswer, WireRequest } from './protocols/http-message.ts';
 import type { Outcome } from './server.ts';
-import { ClientGone } from './server.ts';
+import { isHangUp } from './server.ts';
 import { AwsError, type Call } from './service.ts';
 import type { ServiceEntry, ServiceRegistry } from './services.ts';
 import { serviceOf } from './services.ts';
@@ -152,7 +152,7 @@ function contextOf(state: CallState, operation: string): AnswerContext {
 /** What is not an AWS error is a mistake of the simulation: said aloud, answered as AWS's internal error. */
 function asAwsError(parts: DispatchParts, state: CallState, operation: string, error: unknown): AwsError {
   if (error instanceof AwsError) return error;
-  if (error instanceof ClientGone || state.signal.aborted)
+  if (isHangUp(error) || state.signal.aborted)
     return new AwsError('RequestTimeout', 'The client is gone', 400);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   parts.log(`internal error in ${state.entry.service.name} ${operation}: ${text}`);

@@ -88,7 +88,7 @@ async function serve(
       request.socket.destroy();
       return;
     }
-    await drain(request);
+    if (!(await drain(request))) return;
     await send(outcome.answer, request.method === 'HEAD', response);
   } finally {
     if (isAnswerBody(answer?.body)) await answer.body.close();
@@ -118,13 +118,27 @@ function bucketOfHost(host: string): string | undefined {
   return /^(.+)\.localhost(:\d+)?$/.exec(host)?.[1];
 }
 
-/** Reads what the handler left of the body: most clients read the answer only after they have sent it all. */
-async function drain(request: IncomingMessage): Promise<void> {
+/**
+ * Reads what the handler left of the body, as most clients read the answer only after they have sent it all.
+ * False when the client hung up meanwhile.
+ */
+async function drain(request: IncomingMessage): Promise<boolean> {
   let drained = 0;
-  for await (const piece of request.iterator({ destroyOnReturn: false })) {
-    drained += piece.length;
-    if (drained > MAX_DRAINED_BYTES) return;
+  try {
+    for await (const piece of request.iterator({ destroyOnReturn: false })) {
+      drained += piece.length;
+      if (drained > MAX_DRAINED_BYTES) break;
+    }
+    return true;
+  } catch (error) {
+    if (isHangUp(error)) return false;
+    throw error;
   }
+}
+
+/** How Node reports a request whose client went away in the middle of it. */
+export function isHangUp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 }
 
 async function send(answer: WireAnswer, headOnly: boolean, response: ServerResponse): Promise<void> {
