@@ -106,6 +106,13 @@ function interfaceOutput(sim: Simulation, record: NetworkInterfaceRecord): Insta
   };
 }
 
+/** The root volume first, then the others as they were attached. */
+function devicesOf(sim: Simulation, instance: InstanceRecord): VolumeRecord[] {
+  const place = ({ attachment }: VolumeRecord) =>
+    attachment?.device === instance.rootDeviceName ? '' : (attachment?.attachTime ?? '');
+  return volumesOf(sim, instance.id).sort((a, b) => place(a).localeCompare(place(b)) || a.seq - b.seq);
+}
+
 /** What only an instance that is not terminated has. */
 function livingOutput(sim: Simulation, instance: InstanceRecord): Partial<Instance> {
   if (instance.state === 'terminated') {
@@ -121,7 +128,7 @@ function livingOutput(sim: Simulation, instance: InstanceRecord): Partial<Instan
   const [primary] = interfaces;
   const publicIp = primary?.association?.publicIp;
   return {
-    BlockDeviceMappings: volumesOf(sim, instance.id).map(deviceOutput),
+    BlockDeviceMappings: devicesOf(sim, instance).map(deviceOutput),
     NetworkInterfaces: interfaces.map((each) => interfaceOutput(sim, each)),
     SecurityGroups: groupIdentifiers(sim, primary?.groupIds ?? []),
     SubnetId: instance.subnetId,
