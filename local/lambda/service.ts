@@ -53,6 +53,9 @@ export async function makeLambdaService(
   const logs = makeFunctionLogs(join(folder, 'logs'));
   const functions = new Map((await file.read())?.map((entry) => [entry.name, entry]));
 
+  // Only now: later, a thread that still runs older code might be about to import more of it.
+  await code.keepOnly(new Set([...functions.values()].map((entry) => entry.code)));
+
   function find(nameOrArn: string): LambdaFunction {
     const name = parseFunctionReference(nameOrArn);
     const found = functions.get(name);
@@ -68,7 +71,6 @@ export async function makeLambdaService(
   async function save(): Promise<void> {
     await file.write([...functions.values()]);
     invoker.keepOnly([...functions.values()]);
-    await code.keepOnly(new Set([...functions.values()].map((entry) => entry.code)));
   }
 
   async function putFunction(settings: FunctionSettings): Promise<LambdaFunction> {

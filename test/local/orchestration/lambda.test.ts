@@ -219,10 +219,14 @@ describe('a Lambda function in the local region', () => {
     });
   });
 
-  it('finds no module outside its asset', async () => {
-    expect((await invoke('leak', { module: 'zod' })).value).toMatchObject({
+  it('finds no package outside its asset, even where Node would', async () => {
+    const outsider = join(context.stateFolder, 'node_modules', 'outsider');
+    await mkdir(outsider, { recursive: true });
+    await writeFile(join(outsider, 'package.json'), '{"name":"outsider","main":"index.js"}');
+    await writeFile(join(outsider, 'index.js'), 'module.exports = 1;');
+    expect((await invoke('leak', { module: 'outsider' })).value).toMatchObject({
       errorType: 'Error',
-      errorMessage: "Cannot find package 'zod': it is not in the function's asset",
+      errorMessage: "Cannot find package 'outsider': it is not in the function's asset",
     });
     expect((await invoke('leak', { module: 'node:fs' })).failed).toBe(false);
   });
