@@ -43,9 +43,7 @@ async function start(
     fail(sim, instance, failure.endState, failure.message);
     return;
   }
-  for (const volume of volumesOf(sim, instance.id)) {
-    if (volume.attachment?.state === 'attaching') volume.attachment.state = 'attached';
-  }
+  settleDevices(sim, instance);
   for (const each of interfacesOf(sim, instance.id)) {
     if (each.attachment) each.attachment.state = 'attached';
     if (each.autoPublicIp) each.association ??= { publicIp: makePublicIp(sim) };
@@ -59,6 +57,15 @@ async function start(
     seconds: SECONDS.statusChecks,
     fate: run.fate,
   });
+}
+
+/** The volumes that an instance was launched with are there now. */
+function settleDevices(sim: Simulation, instance: InstanceRecord): void {
+  for (const volume of volumesOf(sim, instance.id)) {
+    if (volume.attachment?.state !== 'attaching') continue;
+    volume.attachment.state = 'attached';
+    sim.events.volume(volume.id, { event: 'createVolume', result: 'available' });
+  }
 }
 
 interface LaunchFailure {
@@ -99,9 +106,7 @@ function fail(
     finishTermination(sim, instance);
     return;
   }
-  for (const volume of volumesOf(sim, instance.id)) {
-    if (volume.attachment?.state === 'attaching') volume.attachment.state = 'attached';
-  }
+  settleDevices(sim, instance);
   enter(sim, instance, 'stopped');
 }
 

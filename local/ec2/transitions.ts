@@ -75,11 +75,12 @@ export function makeTransitions(options: {
     try {
       await handler(transition.resourceId, { fate: transition.fate ?? {}, signal });
     } catch (error) {
+      // Cut short because the region stops: it stays scheduled, and is begun again when the region is back.
       if (signal.aborted) return;
       pending.delete(transition.id);
       throw error;
     }
-    if (!signal.aborted) pending.delete(transition.id);
+    pending.delete(transition.id);
   }
 
   function fire(transition: TransitionRecord): void {

@@ -18,6 +18,8 @@ export interface TestEc2 {
   readonly service: Ec2Service;
   readonly events: RegionEvent[];
   readonly objects: Objects;
+  /** Every read of an object waits for this. */
+  readonly reads: { gate: Promise<void> };
   /** Lets so many simulated seconds pass, and what is due happen. */
   advance(seconds: number): Promise<void>;
   /** Stops the service and opens it again on the same folder. */
@@ -55,7 +57,7 @@ function makeManualTime(startMs: number): ManualTime {
 
 export const START = '2026-11-22T12:00:00.000Z';
 
-function sourceOf(objects: Objects): ObjectSource {
+function sourceOf(objects: Objects, reads: TestEc2['reads']): ObjectSource {
   return {
     bucketExists: (bucket) => objects.has(bucket),
     async open(bucket, key) {
@@ -66,7 +68,10 @@ function sourceOf(objects: Objects): ObjectSource {
         async *extents() {
           if (bytes.length > 0) yield { offset: 0, length: bytes.length };
         },
-        read: async (offset, length) => bytes.subarray(offset, offset + length),
+        async read(offset, length) {
+          await reads.gate;
+          return bytes.subarray(offset, offset + length);
+        },
         close: async () => {},
       };
     },
@@ -81,6 +86,7 @@ export async function openTestEc2(): Promise<TestEc2> {
 async function openOn(folder: string, startMs: number, objects: Objects): Promise<TestEc2> {
   const time = makeManualTime(startMs);
   const events: RegionEvent[] = [];
+  const reads = { gate: Promise.resolve() };
   const service = await makeEc2Service(
     {
       accountId: '123456789012',
@@ -91,7 +97,7 @@ async function openOn(folder: string, startMs: number, objects: Objects): Promis
       time,
       publish: (event) => events.push(event),
     },
-    { objects: sourceOf(objects) },
+    { objects: sourceOf(objects, reads) },
   );
   const apiWith = (effects: FaultEffects) =>
     new Proxy({} as EC2, {
@@ -116,6 +122,7 @@ async function openOn(folder: string, startMs: number, objects: Objects): Promis
     service,
     events,
     objects,
+    reads,
     advance: (seconds) => time.advance(seconds, () => service.idle()),
     async restart() {
       await service.stop();

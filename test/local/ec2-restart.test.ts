@@ -82,6 +82,34 @@ describe('a restart', () => {
     expect((await launch()).Instances?.[0]?.InstanceId).toBe(instance);
   });
 
+  it('begins an import again that it cut in the middle of its bytes', async () => {
+    const image = Buffer.alloc(5 * 1024 ** 2, 'landfall');
+    ec2.objects.set('images', new Map([['disk.raw', image]]));
+    const { ImportTaskId = '' } = await ec2.api.importSnapshot({
+      RoleName: 'role',
+      DiskContainer: { Format: 'RAW', UserBucket: { S3Bucket: 'images', S3Key: 'disk.raw' } },
+    });
+    const gate = Promise.withResolvers<void>();
+    ec2.reads.gate = gate.promise;
+    const reading = ec2.advance(20);
+    const stopping = ec2.restart();
+    gate.resolve();
+    await reading;
+    ec2 = await stopping;
+    const statusOf = async () => {
+      const answer = await ec2.api.describeImportSnapshotTasks({ ImportTaskIds: [ImportTaskId] });
+      return answer.ImportSnapshotTasks?.[0]?.SnapshotTaskDetail;
+    };
+    expect(await statusOf()).toMatchObject({ Status: 'active', Progress: '35' });
+    await ec2.advance(124);
+    const detail = await statusOf();
+    expect(detail?.Status).toBe('completed');
+    const handle = await open(ec2.service.snapshotFile(detail?.SnapshotId ?? '') ?? '');
+    const { buffer } = await handle.read(Buffer.alloc(image.length + 1), 0, image.length + 1, 0);
+    await handle.close();
+    expect(buffer.equals(Buffer.concat([image, Buffer.alloc(1)]))).toBe(true);
+  });
+
   it('ends a stop, a detachment and a deletion', async () => {
     const instance = await runInstance(ec2);
     const [detached, deleted] = [await makeVolume(ec2), await makeVolume(ec2)];
