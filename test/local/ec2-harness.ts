@@ -18,8 +18,8 @@ export interface TestEc2 {
   readonly service: Ec2Service;
   readonly events: RegionEvent[];
   readonly objects: Objects;
-  /** Every read of an object waits for this. */
-  readonly reads: { gate: Promise<void> };
+  /** Called before every read of an object, which waits for it. */
+  readonly reads: { before: (offset: number) => Promise<void> };
   /** Lets so many simulated seconds pass, and what is due happen. */
   advance(seconds: number): Promise<void>;
   /** Stops the service and opens it again on the same folder. */
@@ -69,7 +69,7 @@ function sourceOf(objects: Objects, reads: TestEc2['reads']): ObjectSource {
           if (bytes.length > 0) yield { offset: 0, length: bytes.length };
         },
         async read(offset, length) {
-          await reads.gate;
+          await reads.before(offset);
           return bytes.subarray(offset, offset + length);
         },
         close: async () => {},
@@ -86,7 +86,7 @@ export async function openTestEc2(): Promise<TestEc2> {
 async function openOn(folder: string, startMs: number, objects: Objects): Promise<TestEc2> {
   const time = makeManualTime(startMs);
   const events: RegionEvent[] = [];
-  const reads = { gate: Promise.resolve() };
+  const reads = { before: async () => {} };
   const service = await makeEc2Service(
     {
       accountId: '123456789012',

@@ -89,9 +89,14 @@ describe('a restart', () => {
       RoleName: 'role',
       DiskContainer: { Format: 'RAW', UserBucket: { S3Bucket: 'images', S3Key: 'disk.raw' } },
     });
-    const gate = Promise.withResolvers<void>();
-    ec2.reads.gate = gate.promise;
+    const [gate, reached] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    ec2.reads.before = async (offset) => {
+      if (offset === 0) return;
+      reached.resolve();
+      await gate.promise;
+    };
     const reading = ec2.advance(20);
+    await reached.promise;
     const stopping = ec2.restart();
     gate.resolve();
     await reading;
@@ -100,7 +105,7 @@ describe('a restart', () => {
       const answer = await ec2.api.describeImportSnapshotTasks({ ImportTaskIds: [ImportTaskId] });
       return answer.ImportSnapshotTasks?.[0]?.SnapshotTaskDetail;
     };
-    expect(await statusOf()).toMatchObject({ Status: 'active', Progress: '35' });
+    expect(await statusOf()).toMatchObject({ Status: 'active', Progress: '48' });
     await ec2.advance(124);
     const detail = await statusOf();
     expect(detail?.Status).toBe('completed');
