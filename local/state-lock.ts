@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 /** A region at work on a state folder, as its lock file tells. */
@@ -59,23 +59,60 @@ export async function lockStateFolder(stateFolder: string): Promise<StateLock> {
 
 async function takeLock(path: string, stateFolder: string): Promise<void> {
   const owner = await readLock(path);
-  if (owner && owner.pid !== process.pid && isAlive(owner.pid)) {
-    const where = owner.endpoint === undefined ? '' : ` at ${owner.endpoint}`;
-    throw new StateFolderInUse(
-      `process ${owner.pid} runs a region${where} on ${stateFolder}; stop it first, or choose another state folder`,
-    );
-  }
-  if (owner !== undefined) await rm(path, { force: true });
+  if (owner && (await isAtWork(owner))) throw inUse(owner, stateFolder);
+  if (owner) await removeStaleLock(path, stateFolder);
+  const fresh = `${path}.${process.pid}.new`;
+  await writeFile(fresh, JSON.stringify({ pid: process.pid } satisfies LockContent));
   try {
-    const handle = await open(path, 'wx');
-    await handle.writeFile(JSON.stringify({ pid: process.pid } satisfies LockContent));
-    await handle.close();
+    // Linking fails where there is a lock, and shows a new one with its content or not at all.
+    await link(fresh, path);
   } catch (error) {
-    if (isErrorCode(error, 'EEXIST')) {
-      throw new StateFolderInUse(`another region is just starting on ${stateFolder}`);
-    }
+    if (!isErrorCode(error, 'EEXIST')) throw error;
+    throw new StateFolderInUse(`another region is just starting on ${stateFolder}`);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}
+
+function inUse(owner: LockContent, stateFolder: string): StateFolderInUse {
+  const where = owner.endpoint === undefined ? '' : ` at ${owner.endpoint}`;
+  return new StateFolderInUse(
+    `process ${owner.pid} runs a region${where} on ${stateFolder}; stop it first, or choose another state folder`,
+  );
+}
+
+/**
+ * Moves the lock aside before it goes: of two that found the same stale lock, the slower one may be holding the
+ * quicker one's fresh lock by now, and gives it back.
+ */
+async function removeStaleLock(path: string, stateFolder: string): Promise<void> {
+  const aside = `${path}.${process.pid}.stale`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    // Another one that starts has moved it already.
+    if (isErrorCode(error, 'ENOENT')) return;
     throw error;
   }
+  const moved = await readLock(aside);
+  if (moved && (await isAtWork(moved))) {
+    await rename(aside, path);
+    throw inUse(moved, stateFolder);
+  }
+  await rm(aside, { force: true });
+}
+
+/** A region announces its endpoint within seconds of taking the lock; one that has not by then never will. */
+const STARTING_MS = 60_000;
+
+/**
+ * Whether a lock's owner is a region at work. Its process id alone does not tell: after a crash, or a start of
+ * the machine, another program may have it.
+ */
+async function isAtWork(owner: LockContent & { readonly taken: number }): Promise<boolean> {
+  if (owner.pid === process.pid || !isAlive(owner.pid)) return false;
+  if (owner.endpoint === undefined) return Date.now() - owner.taken < STARTING_MS;
+  return (await askHealth(owner.endpoint, owner.pid)) !== 'not there';
 }
 
 /**
@@ -85,35 +122,46 @@ async function takeLock(path: string, stateFolder: string): Promise<void> {
 export async function findRunningRegion(stateFolder: string): Promise<RunningRegion | undefined> {
   const owner = await readLock(join(resolve(stateFolder), LOCK_FILE));
   if (owner?.endpoint === undefined || !isAlive(owner.pid)) return undefined;
+  const { endpoint, pid } = owner;
+  return (await askHealth(endpoint, pid)) === 'there' ? { endpoint, pid } : undefined;
+}
+
+const HEALTH_TIMEOUT_MS = 5_000;
+
+/** `silent`: something listens and does not answer in time, perhaps a region that is very busy. */
+async function askHealth(endpoint: string, pid: number): Promise<'there' | 'not there' | 'silent'> {
   try {
-    const answer = await fetch(`${owner.endpoint}/_landfall/health`, { signal: AbortSignal.timeout(2_000) });
-    if (!answer.ok) return undefined;
+    const answer = await fetch(`${endpoint}/_landfall/health`, {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+    });
     const health: unknown = await answer.json();
-    const isOurs =
-      typeof health === 'object' && health !== null && 'pid' in health && health.pid === owner.pid;
-    return isOurs ? { endpoint: owner.endpoint, pid: owner.pid } : undefined;
-  } catch {
-    return undefined;
+    const isIt = typeof health === 'object' && health !== null && 'pid' in health && health.pid === pid;
+    return isIt ? 'there' : 'not there';
+  } catch (error) {
+    return error instanceof Error && error.name === 'TimeoutError' ? 'silent' : 'not there';
   }
 }
 
 /** undefined when there is no lock; a lock that cannot be understood belongs to nobody alive (pid 0). */
-async function readLock(path: string): Promise<LockContent | undefined> {
+async function readLock(path: string): Promise<(LockContent & { readonly taken: number }) | undefined> {
   let text: string;
+  let taken: number;
   try {
     text = await readFile(path, 'utf8');
+    taken = (await stat(path)).mtimeMs;
   } catch (error) {
     if (isErrorCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+  const nobody = { pid: 0, taken };
   try {
     const content: unknown = JSON.parse(text);
-    if (typeof content !== 'object' || content === null || !('pid' in content)) return { pid: 0 };
+    if (typeof content !== 'object' || content === null || !('pid' in content)) return nobody;
     const endpoint =
       'endpoint' in content && typeof content.endpoint === 'string' ? content.endpoint : undefined;
-    return { pid: Number(content.pid), ...(endpoint === undefined ? {} : { endpoint }) };
+    return { pid: Number(content.pid), taken, ...(endpoint === undefined ? {} : { endpoint }) };
   } catch {
-    return { pid: 0 };
+    return nobody;
   }
 }
 

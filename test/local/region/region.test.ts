@@ -1,9 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -264,6 +265,10 @@ describe('a state folder', () => {
       'of a process that is gone',
       () => JSON.stringify({ pid: spawnSync('true').pid, endpoint: 'http://127.0.0.1:9' }),
     ],
+    [
+      'of a process that is another program now',
+      () => JSON.stringify({ pid: process.ppid, endpoint: 'http://127.0.0.1:9' }),
+    ],
     ['that is cut short', () => '{"pid":'],
   ])('with a lock %s is taken over', async (_what, lock) => {
     const stateFolder = await mkdtemp(join(tmpdir(), 'landfall-region-'));
@@ -274,6 +279,30 @@ describe('a state folder', () => {
       expect(await findRunningRegion(stateFolder)).toEqual({ endpoint: region.endpoint, pid: process.pid });
       await region.stop();
     } finally {
+      await rm(stateFolder, { recursive: true, force: true });
+    }
+  });
+
+  test('is taken by only one of many processes that start at once', async () => {
+    const stateFolder = await mkdtemp(join(tmpdir(), 'landfall-region-'));
+    const code = `
+      const { lockStateFolder } = await import(${JSON.stringify(resolve('local/state-lock.ts'))});
+      console.log(await lockStateFolder(${JSON.stringify(stateFolder)}).then(() => 'took', (error) => error.name));
+      process.stdin.resume().on('end', () => process.exit());`;
+    await writeFile(join(stateFolder, 'region.json'), '{"pid":999999999}');
+    const children = Array.from({ length: 5 }, () =>
+      spawn(process.execPath, ['--input-type=module', '--eval', code], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    );
+    try {
+      const said = await Promise.all(
+        children.map(async (child) => String((await once(child.stdout, 'data'))[0]).trim()),
+      );
+      expect(said.sort()).toEqual([...Array(4).fill('StateFolderInUse'), 'took']);
+    } finally {
+      for (const child of children) child.stdin.end();
+      await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
       await rm(stateFolder, { recursive: true, force: true });
     }
   });
