@@ -116,6 +116,8 @@ export interface Description<T extends Numbered> {
   readonly request: PageRequest & { readonly Filters?: readonly Filter[] | undefined };
   readonly filters: FilterTable<T>;
   readonly tagsOf?: (item: T) => readonly Tag[];
+  /** Leaves out more, without taking what is left out for missing. */
+  readonly where?: (item: T) => boolean;
   readonly limits?: PageLimits;
 }
 
@@ -124,13 +126,14 @@ export interface Description<T extends Numbered> {
  * @throws the kind's not-found and malformed errors, InvalidParameterCombination for ids with MaxResults
  */
 export function describe<T extends Numbered>(description: Description<T>): { page: T[]; NextToken?: string } {
-  const { kind, items, ids = [], request, filters, tagsOf, limits } = description;
+  const { kind, items, ids = [], request, filters, tagsOf, where = () => true, limits } = description;
   if (ids.length > 0 && request.MaxResults !== undefined) {
     throw invalidCombination(`The parameter ${kind}sSet cannot be used with the parameter maxResults`);
   }
   const passes = makeFilter(request.Filters, filters, tagsOf);
   const chosen = ids.length > 0 ? chooseByIds(kind, items, ids) : items;
-  return paginate(chosen.filter(passes), request, {
+  const shown = chosen.filter((item) => where(item) && passes(item));
+  return paginate(shown, request, {
     seqOf: (item) => item.seq,
     ...(limits ? { limits } : {}),
   });

@@ -84,9 +84,9 @@ export function instanceStatusOperations(sim: Simulation): Operations {
             'system-status.status': (instance) => checksOf(instance).system,
           },
           tagsOf: (instance) => instance.tags,
+          where: (instance) => input.IncludeAllInstances === true || instance.state === 'running',
         });
-        const shown = page.filter((instance) => input.IncludeAllInstances || instance.state === 'running');
-        return { InstanceStatuses: shown.map((instance) => statusOutput(sim, instance)), ...token };
+        return { InstanceStatuses: page.map((instance) => statusOutput(sim, instance)), ...token };
       },
     ),
     GetConsoleOutput: query<GetConsoleOutputRequest, GetConsoleOutputResult>(
