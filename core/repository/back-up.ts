@@ -121,9 +121,13 @@ async function findParent({ repository, checked, damaged, signal }: Run): Promis
 const MIB = 1024 ** 2;
 const SEGMENTS_AT_ONCE = 8;
 
+// Below this, more packs on their way at a time are worth more than larger ones: one S3 stream takes 45 MB/s.
+const LARGE_PACKS_FROM_BYTES = 256 * MIB;
+
 /** Half of the memory is for packs, a third for blocks; the rest for what is not counted. */
 function shareMemory(memoryBytes: number): { frameBytes: number; buffers: number; blockBytes: number } {
-  const frameBytes = memoryBytes >= 128 * MIB ? PACK_MOST_FRAME_BYTES : PACK_MOST_FRAME_BYTES / 2;
+  const frameBytes =
+    memoryBytes >= LARGE_PACKS_FROM_BYTES ? PACK_MOST_FRAME_BYTES : PACK_MOST_FRAME_BYTES / 2;
   return { frameBytes, buffers: Math.floor(memoryBytes / 2 / frameBytes), blockBytes: memoryBytes / 3 };
 }
 

@@ -21,7 +21,7 @@ export interface BackupRequest {
   readonly disks: readonly BackupDisk[];
   /** Default 1 GiB; a whole number of blocks (512 KiB). */
   readonly segmentBytes?: number;
-  /** What the engine may hold in buffers; default 192 MiB, at least 64 MiB is used. */
+  /** What the engine may hold in buffers; default 128 MiB, at least 64 MiB is used. */
   readonly memoryBytes?: number;
   /** Whose blocks to reuse; default the workload's latest restore point before `time`. */
   readonly parent?: 'latest' | 'none' | RestorePointId;
@@ -53,7 +53,7 @@ export interface CheckedBackup {
 }
 
 const MIB = 1024 ** 2;
-const DEFAULT_MEMORY_BYTES = 192 * MIB;
+const DEFAULT_MEMORY_BYTES = 128 * MIB;
 const LEAST_MEMORY_BYTES = 64 * MIB;
 
 /** @throws InvalidBackup */

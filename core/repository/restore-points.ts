@@ -56,7 +56,7 @@ export async function findRestorePoint(
   wanted: { id: RestorePointId } | { workload: WorkloadName; at: 'latest' | Date },
 ): Promise<RestorePointId> {
   if ('id' in wanted) {
-    await findManifest(repository, wanted.id);
+    await findManifests(repository, wanted.id);
     return wanted.id;
   }
   const { workload, at } = wanted;
@@ -112,16 +112,24 @@ function shorten(names: readonly string[]): string {
   return names.slice(0, MENTIONED).join(', ') + (left > 0 ? ` and ${left} more` : '');
 }
 
-/** Key and workload of a restore point's manifest. @throws RestorePointNotFound */
-async function findManifest(
+interface ManifestEntry {
+  readonly key: string;
+  readonly workload: WorkloadName;
+}
+
+/** Where a restore point's manifest lies: one key, unless someone has put another beside it. @throws RestorePointNotFound */
+async function findManifests(
   repository: Repository,
   id: RestorePointId,
   { signal }: SignalOption = {},
-): Promise<{ key: string; workload: WorkloadName }> {
+): Promise<[ManifestEntry, ...ManifestEntry[]]> {
+  const found: ManifestEntry[] = [];
   for await (const { key } of repository.store.list(restorePointPrefix(id), { signal })) {
     const named = parseManifestKey(key);
-    if (named) return { key, workload: named.workload };
+    if (named) found.push({ key, workload: named.workload });
   }
+  const [first, ...others] = found;
+  if (first) return [first, ...others];
   const latest: string[] = [];
   for await (const entry of listRestorePoints(repository, { signal })) {
     latest.push(`${entry.id} (${entry.workload})`);
@@ -137,8 +145,19 @@ export async function readManifest(
   id: RestorePointId,
   { signal }: SignalOption = {},
 ): Promise<Manifest> {
-  const { key, workload } = await findManifest(repository, id, { signal });
-  return parseManifest(key, await getReferenced(repository.store, key, { signal }), { id, workload });
+  const [first, ...others] = await findManifests(repository, id, { signal });
+  const read = async ({ key, workload }: ManifestEntry) =>
+    parseManifest(key, await getReferenced(repository.store, key, { signal }), { id, workload });
+  try {
+    return await read(first);
+  } catch (error) {
+    // A stray copy under another name must not hide the manifest.
+    for (const other of others) {
+      const manifest = await read(other).catch(() => undefined);
+      if (manifest) return manifest;
+    }
+    throw error;
+  }
 }
 
 /**

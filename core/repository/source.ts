@@ -20,5 +20,6 @@ export interface DiskSource {
   nextData?(offset: number): Promise<Extent | undefined>;
   /** The size as it is now, asked once everything has been read; a source that cannot change need not have it. */
   currentSize?(): Promise<number>;
+  /** For whoever opened the source: the engine does not call it. */
   close?(): Promise<void>;
 }

@@ -134,7 +134,7 @@ describe('verify finds, and a restore is right or fails, whatever is done to a r
         expect((await findingsIn(store)).map(({ object }) => object)).toContain(key);
         await expectRightOrNothing(store);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -165,7 +165,7 @@ describe('verify finds, and a restore is right or fails, whatever is done to a r
         expect((await findingsIn(store)).map(({ object }) => object)).toContain(key);
         await expectRightOrNothing(store);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

@@ -174,6 +174,10 @@ describe('a manifest', () => {
       name: 'CorruptObject',
       message: expect.stringContaining('is of workload web01'),
     });
+    // A stray copy beside the manifest does not hide it.
+    store.objects.set(key, object);
+    store.objects.set(key.replace('web01', 'aaa'), object);
+    expect((await readManifest(repository, restorePoint)).workload.name).toBe('web01');
   });
 });
 

@@ -83,7 +83,7 @@ describe('what was backed up comes back', () => {
           expect((await verify(memory)).findings).toEqual([]);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });
