@@ -13,6 +13,7 @@ import type { FaultRules } from './fault-rules.ts';
 import { makeFaultRules } from './fault-rules.ts';
 import type { IamDirectory } from './iam/directory.ts';
 import { openIamDirectory } from './iam/directory.ts';
+import { type Observers, observeInvoke } from './lambda/observed-invoke.ts';
 import type { LambdaService } from './lambda/service.ts';
 import { makeLambdaService } from './lambda/service.ts';
 import type { S3Service } from './s3/service.ts';
@@ -139,7 +140,8 @@ async function startOn(stateFolder: string, options: RegionOptions): Promise<Run
     },
   });
   try {
-    const built = await buildServices({ stateFolder, endpoint: server.endpoint, options, log });
+    const observers = { calls, faults, stopping: stopping.signal };
+    const built = await buildServices({ stateFolder, endpoint: server.endpoint, options, observers, log });
     registry.resolve(built.registry);
     const stop = async () => {
       stopping.abort(new RegionStopped('the region is stopping'));
@@ -161,6 +163,7 @@ interface Foundations {
   readonly stateFolder: string;
   readonly endpoint: string;
   readonly options: RegionOptions;
+  readonly observers: Observers;
   log(line: string): void;
 }
 
@@ -171,7 +174,13 @@ interface BuiltServices {
   stopCalled(): Promise<void>;
 }
 
-async function buildServices({ stateFolder, endpoint, options, log }: Foundations): Promise<BuiltServices> {
+async function buildServices({
+  stateFolder,
+  endpoint,
+  options,
+  observers,
+  log,
+}: Foundations): Promise<BuiltServices> {
   const timeScale = options.timeScale ?? 1;
   const time = makeRegionTime(timeScale);
   const events = await makeEventBus({ accountId: ACCOUNT_ID, region: REGION, stateFolder, time }, { log });
@@ -190,7 +199,12 @@ async function buildServices({ stateFolder, endpoint, options, log }: Foundation
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };
-  const stepFunctions = await makeStepFunctionsService(context, { lambda, timeScale, ...waits, log });
+  const stepFunctions = await makeStepFunctionsService(context, {
+    lambda: { invoke: observeInvoke((input) => lambda.invoke(input), observers) },
+    timeScale,
+    ...waits,
+    log,
+  });
   const cloudFormation = await makeCloudFormationService(context, {
     s3,
     lambda,

@@ -19,14 +19,19 @@ export interface WorkerPool {
 }
 
 /**
- * Invocations at once in one thread. Functions mostly wait for calls that the region answers in its own thread, so a few at
- * once use the processor better; each may hold tens of MiB of a disk's data, so not many.
+ * How much declared memory a thread takes at once. Memory stands for CPU on Lambda too (1,769 MB is a whole one), so a
+ * thread runs two or so functions that move data, or many that only wait for calls.
  */
-export const INVOCATIONS_PER_THREAD = 8;
+const THREAD_ROOM_MB = 4096;
+
+interface Waiting {
+  readonly invocation: Invocation;
+  readonly resolve: (outcome: Promise<Outcome>) => void;
+}
 
 export function makeWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const threads = new Set<WorkerThread>();
-  const waiting: (() => void)[] = [];
+  let waiting: Waiting[] = [];
   let retired = false;
 
   function start(): WorkerThread {
@@ -34,7 +39,7 @@ export function makeWorkerPool(options: WorkerPoolOptions): WorkerPool {
       ...options,
       onGone: () => {
         threads.delete(thread);
-        waiting.shift()?.();
+        placeWaiting();
       },
     });
     threads.add(thread);
@@ -42,26 +47,25 @@ export function makeWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   /** A thread with room: an idle one, else a new one, else the one that has least to do. */
-  function choose(): WorkerThread | undefined {
-    const open = [...threads].filter((thread) => !thread.retired).sort((a, b) => a.running - b.running);
+  function choose(memoryMb: number): WorkerThread | undefined {
+    const open = [...threads].filter((thread) => !thread.retired).sort((a, b) => a.loadMb - b.loadMb);
     const least = open[0];
     if (least && least.running === 0) return least;
     if (open.length < options.threads) return start();
-    return least && least.running < INVOCATIONS_PER_THREAD ? least : undefined;
+    return least && least.loadMb + memoryMb <= THREAD_ROOM_MB ? least : undefined;
   }
 
-  async function run(invocation: Invocation): Promise<Outcome> {
-    let thread = choose();
-    while (!thread) {
-      await new Promise<void>((resolve) => waiting.push(resolve));
-      thread = choose();
-    }
-    try {
-      return await thread.run(invocation);
-    } finally {
-      waiting.shift()?.();
-      if (retired) retireIdle();
-    }
+  /** Starts what waits and finds room, in the order it came; smaller ones may overtake. */
+  function placeWaiting(): void {
+    const before = waiting;
+    waiting = [];
+    const left = before.filter(({ invocation, resolve }) => {
+      const thread = choose(invocation.facts.memoryMb);
+      if (thread) resolve(thread.run(invocation));
+      return !thread;
+    });
+    waiting = [...left, ...waiting];
+    if (retired) retireIdle();
   }
 
   function retireIdle(): void {
@@ -70,7 +74,13 @@ export function makeWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   return {
-    run,
+    run(invocation) {
+      const outcome = new Promise<Outcome>((resolve) => {
+        waiting.push({ invocation, resolve });
+      });
+      placeWaiting();
+      return outcome.finally(placeWaiting);
+    },
     memory: async () => {
       const answers = await Promise.all([...threads].map((thread) => thread.memory()));
       return answers.filter((answer) => answer !== undefined);

@@ -34,6 +34,8 @@ export interface ThreadMemory {
 /** One warm thread: several invocations at once, each with its own outcome whatever happens to the thread. */
 export interface WorkerThread {
   readonly running: number;
+  /** Memory that the functions running in it are declared with, MB. */
+  readonly loadMb: number;
   /** Takes no more invocations, and ends when those that run have ended. */
   readonly retired: boolean;
   run(invocation: Invocation): Promise<Outcome>;
@@ -56,6 +58,7 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     stderr: true,
   });
   const running = new Map<string, (outcome: Outcome) => void>();
+  let loadMb = 0;
   const listeners = new Set<(message: FromWorker) => void>();
   let retired = false;
   let gone = false;
@@ -147,15 +150,20 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     get running() {
       return running.size;
     },
+    get loadMb() {
+      return loadMb;
+    },
     get retired() {
       return retired;
     },
     run: (invocation) =>
       new Promise((resolve) => {
-        const { requestId, timeoutSeconds } = invocation.facts;
+        const { requestId, timeoutSeconds, memoryMb } = invocation.facts;
         const timer = setTimeout(() => void timeOut(invocation), timeoutSeconds * 1000);
+        loadMb += memoryMb;
         running.set(requestId, (outcome) => {
           clearTimeout(timer);
+          loadMb -= memoryMb;
           resolve(outcome);
         });
         send({ kind: 'invoke', facts: invocation.facts, payload: invocation.payload });

@@ -13,6 +13,7 @@ import type { FromWorker, FunctionError, InvocationFacts, ToWorker, WorkerData }
 const port = parentPort;
 if (!port) throw new Error('this file is the entry of a worker thread');
 const { codeFolder }: WorkerData = workerData;
+const OWN_FILES = new URL('.', import.meta.url).href;
 const handlers = new Map<string, Promise<Handler>>();
 
 const post = (message: FromWorker) => port.postMessage(message);
@@ -74,7 +75,8 @@ function describe(error: unknown): FunctionError {
     return {
       errorType: error.name,
       errorMessage: error.message,
-      trace: error.stack?.split('\n') ?? [],
+      // The frames of this file and its neighbours are not there on Lambda.
+      trace: error.stack?.split('\n').filter((line) => !line.includes(OWN_FILES)) ?? [],
     };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };

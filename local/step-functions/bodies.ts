@@ -1,6 +1,7 @@
 import { setTimeout as realSleep } from 'node:timers/promises';
 import type { InvocationResult } from '../lambda/invocation.ts';
 import { AwsError } from '../service.ts';
+import { RegionStopped } from '../time.ts';
 import { limitedText, runtimeFailure, StateFailure, Stopped } from './failure.ts';
 import type { Attempt, Frame } from './interpreter.ts';
 import { runScope, stopIfAborted } from './interpreter.ts';
@@ -131,7 +132,8 @@ async function runLambda(
     });
     result = await unlessAborted(invocation, signal);
   } catch (error) {
-    if (!(error instanceof AwsError)) throw error;
+    if (error instanceof RegionStopped || error instanceof Stopped) throw new Stopped();
+    if (!(error instanceof AwsError)) throw runtimeFailure(`The local region failed: ${error}`);
     throw failTask(new StateFailure(`Lambda.${error.code}`, error.message), frame, attempt);
   }
   // Timed out meanwhile: the library has gone on, what it came to no longer counts.

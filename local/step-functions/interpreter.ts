@@ -1,7 +1,7 @@
 import type { HistoryEventType } from '@aws-sdk/client-sfn';
 import { ExecutionError } from 'aws-local-stepfunctions';
 import type { InvocationResult, InvokeFunctionInput } from '../lambda/invocation.ts';
-import { limitedText, StateFailure, Stopped } from './failure.ts';
+import { Interruption, limitedText, StateFailure, Stopped } from './failure.ts';
 import type { HistoryBranch } from './history.ts';
 import type { Json } from './json.ts';
 import type { ContextObject } from './payload-template.ts';
@@ -37,7 +37,7 @@ export type BodyRunner = (state: ScopeState, input: Json, frame: Frame, attempt:
 
 /**
  * Runs the states of a scope to their end and returns the last one's output.
- * @throws StateFailure that no Catch took; the signal's reason when that is aborted
+ * @throws StateFailure that no Catch took; Interruption, above all the signal's reason when that is aborted
  */
 export async function runScope(scope: Scope, input: Json, frame: Frame, runBody: BodyRunner): Promise<Json> {
   frame.signal.throwIfAborted();
@@ -59,7 +59,7 @@ export async function runScope(scope: Scope, input: Json, frame: Frame, runBody:
   } catch (error) {
     signal.throwIfAborted();
     await followed;
-    throw asFailure(error);
+    throw asThrown(error);
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -141,10 +141,10 @@ function eventType(scope: Scope, name: string, what: 'Entered' | 'Exited'): Hist
   return `${type}State${what}`;
 }
 
-/** What the library ended with, as a failure. */
-function asFailure(error: unknown): StateFailure {
+/** What the library ended with: a failure, or the interruption that our bodies ended with. */
+function asThrown(error: unknown): StateFailure | Interruption {
   const cause = error instanceof ExecutionError ? error.cause : error;
-  if (cause instanceof StateFailure) return cause;
+  if (cause instanceof StateFailure || cause instanceof Interruption) return cause;
   if (cause instanceof Error && cause.name.startsWith('States.')) {
     // The library repeats the name as the message where it has nothing to say.
     return new StateFailure(cause.name, cause.message === cause.name ? '' : cause.message);

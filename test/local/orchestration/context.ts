@@ -6,6 +6,8 @@ import { makeRegionTime } from '../../../local/time.ts';
 
 export interface TestContext extends RegionContext {
   readonly published: RegionEvent[];
+  /** Ends everything that sleeps, as a stopping region does first. */
+  stopTime(): void;
   dispose(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function makeTestContext(
     time,
     publish: (event) => void published.push(event),
     published,
+    stopTime: () => time.stop(),
     dispose: async () => {
       time.stop();
       await rm(stateFolder, { recursive: true, force: true });

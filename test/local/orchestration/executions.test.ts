@@ -500,4 +500,37 @@ describe('a region that stops', () => {
     expect(await status(next.arn)).toBe('RUNNING');
     expect((await readdir(join(context.stateFolder, 'step-functions', 'executions'))).length).toBe(3);
   });
+
+  it('leaves what waits as it is, inside maps and behind catches too, for the next start to abort', async () => {
+    const wait = { Type: 'Wait', Seconds: 100_000, Next: 'Never' };
+    machine = await makeMachine(
+      context,
+      {
+        StartAt: 'Map',
+        States: {
+          Map: {
+            Type: 'Map',
+            MaxConcurrency: 2,
+            ItemProcessor: {
+              ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+              StartAt: 'Wait',
+              States: { Wait: wait, Never: task('never', { End: true }) },
+            },
+            Catch: [{ ErrorEquals: ['States.ALL'], Next: 'CleanUp' }],
+            End: true,
+          },
+          CleanUp: task('never', { End: true }),
+        },
+      },
+      { never: () => 1 },
+    );
+    const execution = await machine.start([1, 2, 3]);
+    await expect.poll(async () => (await machine.history(execution.arn)).at(-1)?.type).toBe('MapRunStarted');
+    context.stopTime();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await machine.operation('DescribeExecution', { executionArn: execution.arn })).toMatchObject({
+      status: 'RUNNING',
+    });
+    expect(machine.calls).toEqual([]);
+  });
 });
