@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { Region } from '../../local/region.ts';
 import type { BackupRequest } from '../backup/backup-request.ts';
 import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
@@ -7,12 +8,12 @@ import { CommandError, NotGood } from '../errors.ts';
 import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
 import { type GlobalFlags, showsProgress } from '../program-flags.ts';
 import { makeStore } from '../repository-location.ts';
-import { describeRestore, type RestoreStory } from '../restore/describe-restore.ts';
+import { describeRestore, type RestoreStory, withoutWarnings } from '../restore/describe-restore.ts';
 import { openRecords } from '../restore/find-restore.ts';
 import { followRestore } from '../restore/follow.ts';
 import { requireSuccess, startRestore } from '../restore/start-and-follow.ts';
 import { formatBytes, formatDuration } from '../units.ts';
-import { type ComparedVolume, compareVolume, describeComparison } from './compare-volumes.ts';
+import { compareVolumes, describeComparison, type RestoredVolume } from './compare-volumes.ts';
 
 /** The local region lacks something that a drill relies on. */
 export class DrillImpossible extends CommandError {
@@ -53,9 +54,10 @@ export async function runDrill(drill: Drill): Promise<void> {
     );
     const backup = await backUpMachine(drill, connection);
     const story = await restoreMachine(drill, { connection, backup });
-    if (!flags.json) for (const line of ['', ...describeRestore(story), '']) printLine(host, line);
+    if (!flags.json)
+      for (const line of ['', ...describeRestore(withoutWarnings(story)), '']) printLine(host, line);
     requireSuccess(story);
-    await compareVolumes(drill, { region, story });
+    await checkVolumes(drill, { region, story });
   } finally {
     await connection.close();
   }
@@ -131,21 +133,19 @@ async function anySubnet(connection: Connection): Promise<string> {
   throw new DrillImpossible('the local region has no default subnet', 'Run the drill without --keep.');
 }
 
-async function compareVolumes(
+async function checkVolumes(
   { host, flags, request, folder }: Drill,
   { region, story }: { region: Region; story: RestoreStory },
 ): Promise<void> {
   const { result } = story;
-  const compared: ComparedVolume[] = [];
-  printNote(host, 'Comparing the restored volumes with their sources, in a separate process…');
-  for (const { id, path } of request.disks) {
-    const volume = result?.volumes.find(({ diskId }) => diskId === id);
-    const file = volume && region.services.ec2.volumeFile(volume.volumeId);
-    if (!volume || file === undefined) throw new NotGood(`disk ${id} has no restored volume`, SHOW);
-    compared.push(
-      await compareVolume({ diskId: id, volumeId: volume.volumeId, source: path, file }, host.signal),
-    );
-  }
+  printNote(host, 'Comparing the restored volumes with their sources, in processes of their own…');
+  const restored = request.disks.map(({ id: diskId, path: source }): RestoredVolume => {
+    const volumeId = result?.volumes.find((volume) => volume.diskId === diskId)?.volumeId;
+    const file = volumeId && region.services.ec2.volumeFile(volumeId);
+    if (!volumeId || !file) throw new NotGood(`disk ${diskId} has no restored volume`, SHOW);
+    return { diskId, volumeId, source, file };
+  });
+  const compared = await compareVolumes(restored, host.signal);
   if (flags.json) printJsonLine(host, { event: 'compared', instance: result?.instance, volumes: compared });
   else for (const line of compared.flatMap(describeComparison)) printLine(host, line);
   const different = compared.filter(({ equal }) => !equal);
@@ -157,7 +157,7 @@ async function compareVolumes(
   printLine(host, `All ${compared.length} volumes equal their sources, and share no storage with them.`);
   printLine(
     host,
-    `The machine stays until the next drill: "landfall local --state-folder ${folder}" serves it.`,
+    `The machine stays until the next drill: "npx landfall local --state-folder ${relative(host.cwd, folder)}" serves it.`,
   );
 }
 

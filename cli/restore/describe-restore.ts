@@ -61,6 +61,11 @@ export function describeRestore(story: RestoreStory): string[] {
     .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
 }
 
+/** For who has followed the restore: the plan's warnings were told when it was made. */
+export function withoutWarnings(story: RestoreStory): RestoreStory {
+  return { ...story, plan: story.plan && { ...story.plan, warnings: [] } };
+}
+
 function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory): string[] {
   const startedAt = result?.startedAt ?? plan?.startedAt ?? execution?.startedAt?.toISOString();
   const endedAt = result?.endedAt ?? execution?.endedAt?.toISOString();

@@ -1,4 +1,4 @@
-import { paginateListParts } from '@aws-sdk/client-s3';
+import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
 import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
@@ -79,12 +79,16 @@ async function uploadedSize(
   { s3 }: Connection,
   { plan, disk, uploadId }: { plan: Plan; disk: PlannedDisk; uploadId: string },
 ): Promise<number> {
+  const where = { Bucket: plan.temporaryBucket, Key: disk.objectKey, UploadId: uploadId };
   let bytes = 0;
+  let marker: string | undefined;
   try {
-    const where = { Bucket: plan.temporaryBucket, Key: disk.objectKey, UploadId: uploadId };
-    for await (const { Parts = [] } of paginateListParts({ client: s3 }, where)) {
-      for (const { Size = 0 } of Parts) bytes += Size;
-    }
+    // Not the SDK's paginator: S3 gives a next marker with the last page too, and it would begin again.
+    do {
+      const page = await s3.send(new ListPartsCommand({ ...where, PartNumberMarker: marker }));
+      for (const { Size = 0 } of page.Parts ?? []) bytes += Size;
+      marker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+    } while (marker !== undefined);
     return bytes;
   } catch (error) {
     // Completed (or aborted) since the ledger was read.

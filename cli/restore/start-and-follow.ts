@@ -8,7 +8,7 @@ import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
 import { type GlobalFlags, showsProgress } from '../program-flags.ts';
 import { makeStore, parseRepositoryLocation } from '../repository-location.ts';
 import { onlyWorkload } from '../select-restore-point.ts';
-import { describeRestore, errorOf, type RestoreStory } from './describe-restore.ts';
+import { describeRestore, errorOf, type RestoreStory, withoutWarnings } from './describe-restore.ts';
 import { openRecords } from './find-restore.ts';
 import { followRestore } from './follow.ts';
 import type { RestoreRecords } from './records.ts';
@@ -56,7 +56,7 @@ export async function startAndFollow({ host, flags, unresolved, wait }: RestoreR
     });
     if (flags.json)
       printJsonLine(host, { event: 'ended', ...started, result: story.result, error: errorOf(story) });
-    else for (const line of describeRestore(story)) printLine(host, line);
+    else for (const line of describeRestore(withoutWarnings(story))) printLine(host, line);
     requireSuccess(story);
   });
 }

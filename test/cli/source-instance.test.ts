@@ -71,8 +71,8 @@ test('reads a Linux instance with two volumes, as the AWS CLI describes it', asy
       settings: {
         volumeId: 'vol-0d2b8e4f6a7c13579',
         volumeType: 'gp3',
-        iops: 4000,
-        throughput: 250,
+        iops: 3000,
+        throughput: 125,
         encrypted: false,
         deleteOnTermination: false,
         tags: { Name: 'web01 data' },

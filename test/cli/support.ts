@@ -39,11 +39,13 @@ export interface CliOptions {
   readonly env?: Record<string, string | undefined>;
   readonly stdin?: string;
   readonly signal?: AbortSignal;
+  /** Sees everything as it is written to stderr. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** Runs a command line within this process, with streams, environment and folder of its own. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
-  const { cwd, env = {}, stdin = '', signal = new AbortController().signal } = options;
+  const { cwd, env = {}, stdin = '', signal = new AbortController().signal, onStderr } = options;
   let stdout = '';
   let stderr = '';
   const host: Host = {
@@ -52,7 +54,12 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
     signal,
     stdin: Readable.from([stdin]),
     stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
+    stderr: {
+      write(text) {
+        stderr += text;
+        onStderr?.(text);
+      },
+    },
     exitCode: 0,
   };
   const exitCode = await runCommandLine(args, host);

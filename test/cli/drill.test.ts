@@ -1,0 +1,61 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { MIB, makeTempFolder, runBin, runCli } from './support.ts';
+
+const QUICKLY = ['--time-scale', '0.0005', '--wait-ms', '10'];
+const GIB = 1024 ** 3;
+
+test('a drill with disks of one’s own ends well, and its volumes are files that anybody can look at', async () => {
+  const cwd = await makeTempFolder();
+  const disks = { disk0: randomBytes(3 * MIB + 512), data: randomBytes(MIB) };
+  await writeFile(join(cwd, 'root.img'), disks.disk0);
+  await writeFile(join(cwd, 'data.img'), disks.data);
+  // Whatever the environment names, a drill keeps to its own region.
+  const env = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' };
+  const args = ['drill', '--disk', 'root.img', '--disk', 'data=data.img', '--json', ...QUICKLY];
+  const { exitCode, stdout, stderr } = await runBin(args, { cwd, env });
+  expect(exitCode, stderr).toBe(0);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events[0]).toMatchObject({ event: 'backedUp', disks: [{ id: 'disk0' }, { id: 'data' }] });
+  const { event, instance, volumes } = events.at(-1);
+  expect([event, instance.started]).toEqual(['compared', 'running']);
+  expect(volumes).toHaveLength(2);
+  for (const { diskId, file, sourceSha256, volumeSha256, equal } of volumes) {
+    const source = disks[diskId as keyof typeof disks];
+    const sha256 = createHash('sha256').update(source).digest('hex');
+    expect({ equal, sourceSha256, volumeSha256 }).toEqual({
+      equal: true,
+      sourceSha256: sha256,
+      volumeSha256: sha256,
+    });
+    expect((await stat(file)).size).toBe(GIB);
+    expect((await readFile(file)).subarray(0, source.length).equals(source)).toBe(true);
+  }
+});
+
+test('a volume that differs from its source ends a drill with 1 and a plain reason', async () => {
+  const cwd = await makeTempFolder();
+  const bytes = randomBytes(2 * MIB);
+  const image = join(cwd, 'root.img');
+  await writeFile(image, bytes);
+  const { exitCode, stdout, stderr } = await runCli(['drill', '--disk', 'root.img', ...QUICKLY], {
+    cwd,
+    // Once the restore is under way the backup has been made: what is written now is not in it.
+    onStderr(text) {
+      if (!text.includes('is under way')) return;
+      bytes[1_234_567] = (bytes[1_234_567] ?? 0) ^ 1;
+      writeFileSync(image, bytes);
+    },
+  });
+  expect(exitCode, stderr).toBe(1);
+  expect(stdout).toContain('DIFFERS from its source: the first difference is at byte 1234567');
+  expect(stderr).toContain(
+    'landfall: restored volumes differ from their sources: disk0: the first difference is at byte 1234567',
+  );
+});
