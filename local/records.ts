@@ -26,13 +26,21 @@ export interface RecordsOptions<T> {
 /** The file is rewritten when it holds this many lines more than twice the records that are left. */
 const SPARE_LINES = 5_000;
 
-/** Opens the records of a file, which need not exist. @throws when a line other than the last makes no sense */
+/** A line of a records' file, other than a last one cut short, makes no sense: the file was damaged. */
+export class DamagedRecords extends Error {
+  override readonly name = 'DamagedRecords';
+}
+
+/** Opens the records of a file, which need not exist. @throws DamagedRecords */
 export async function openRecords<T>({ file, parse }: RecordsOptions<T>): Promise<Records<T>> {
   await mkdir(dirname(file), { recursive: true });
   const records = new Map<string, T>();
-  const { lines, cut } = replay(await readIfThere(file), (name, value) => {
-    if (value === undefined) records.delete(name);
-    else records.set(name, parse(value.value));
+  const { lines, cut } = replay(await readIfThere(file), {
+    file,
+    apply: (name, value) => {
+      if (value === undefined) records.delete(name);
+      else records.set(name, parse(value.value));
+    },
   });
   const journal = await openJournal(file, records, cut ? Number.POSITIVE_INFINITY : lines);
   return {
@@ -65,18 +73,23 @@ interface Replayed {
   readonly cut: boolean;
 }
 
-function replay(
-  text: string,
-  apply: (name: string, value: { value: unknown } | undefined) => void,
-): Replayed {
+interface ReplayOptions {
+  readonly file: string;
+  apply(name: string, value: { readonly value: unknown } | undefined): void;
+}
+
+function replay(text: string, { file, apply }: ReplayOptions): Replayed {
   const lines = text.split('\n');
   // What follows the last line feed is empty, or a line that a crash cut.
   const cut = lines.pop() !== '';
   for (const [i, line] of lines.entries()) {
-    const parsed: unknown = JSON.parse(line);
-    if (!Array.isArray(parsed) || typeof parsed[0] !== 'string')
-      throw new Error(`line ${i + 1} is not a record`);
-    apply(parsed[0], parsed.length > 1 ? { value: parsed[1] } : undefined);
+    try {
+      const parsed: unknown = JSON.parse(line);
+      if (!Array.isArray(parsed) || typeof parsed[0] !== 'string') throw new Error('it is not a record');
+      apply(parsed[0], parsed.length > 1 ? { value: parsed[1] } : undefined);
+    } catch (cause) {
+      throw new DamagedRecords(`line ${i + 1} of ${file} is damaged`, { cause });
+    }
   }
   return { lines: lines.length, cut };
 }
@@ -97,26 +110,32 @@ async function openJournal(
   let waiting: string[] = [];
   let writing: Promise<void> | undefined;
 
+  const isWasteful = () => lines > 2 * records.size + SPARE_LINES;
+
   async function rewrite(): Promise<void> {
     const text = [...records].map((record) => `${JSON.stringify(record)}\n`).join('');
-    lines = records.size;
-    // What was waiting is part of what is written now.
-    waiting = [];
+    const count = records.size;
     await writeFile(`${file}.new`, text);
     await handle?.close();
+    handle = undefined;
     await rename(`${file}.new`, file);
     handle = await open(file, 'a');
+    lines = count + waiting.length;
   }
 
   async function writeOut(): Promise<void> {
     while (waiting.length > 0) {
-      if (lines > 2 * records.size + SPARE_LINES) {
-        await rewrite();
-        continue;
-      }
-      const text = waiting.join('');
+      const batch = waiting;
       waiting = [];
-      await handle?.appendFile(text);
+      try {
+        if (isWasteful() || !handle) await rewrite();
+        else await handle.appendFile(batch.join(''));
+      } catch (error) {
+        // Part of the batch may be in the file: only writing the file anew makes it whole again.
+        lines = Number.POSITIVE_INFINITY;
+        waiting = [...batch, ...waiting];
+        throw error;
+      }
     }
   }
 
@@ -129,7 +148,7 @@ async function openJournal(
     }
   }
 
-  if (lines > 2 * records.size + SPARE_LINES) await rewrite();
+  if (isWasteful()) await rewrite();
   else handle = await open(file, 'a');
 
   return {
