@@ -27,6 +27,15 @@ export const echo = async (event, context) => {
 export const fail = async () => { throw new DiskOnFire('the disk burns', { cause: new Error('a match') }); };
 export const nothing = async () => {};
 export const sleep = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return 'awake'; };
+let running = 0;
+let most = 0;
+export const crowd = async ({ ms }) => {
+  running += 1;
+  most = Math.max(most, running);
+  await new Promise((done) => setTimeout(done, ms));
+  running -= 1;
+  return most;
+};
 export const spin = async () => { for (;;); };
 export const exit = async () => { process.exit(3); };
 export const stray = async ({ ms }) => { Promise.reject(new Error('nobody waits for me')); await new Promise((done) => setTimeout(done, ms)); };
@@ -52,7 +61,7 @@ const recorder = createServer((request, response) => {
 async function deploy(
   name: string,
   handler: string,
-  more: { timeoutSeconds?: number; environment?: Record<string, string> } = {},
+  more: { timeoutSeconds?: number; memoryMb?: number; environment?: Record<string, string> } = {},
 ) {
   await lambda.putFunction({
     name,
@@ -60,7 +69,7 @@ async function deploy(
     handler: `functions/all.${handler}`,
     role: 'arn:aws:iam::123456789012:role/r',
     timeoutSeconds: more.timeoutSeconds ?? 30,
-    memoryMb: 512,
+    memoryMb: more.memoryMb ?? 512,
     ephemeralStorageMb: 512,
     architecture: 'arm64',
     environment: more.environment ?? { COLOUR: 'green' },
@@ -255,6 +264,19 @@ describe('a Lambda function in the local region', () => {
     expect(memory.length).toBeGreaterThanOrEqual(2);
     for (const thread of memory) expect(thread.heapUsed).toBeGreaterThan(1_000_000);
     await lambda.deleteFunction('red');
+  });
+
+  it('shares a thread with as many others as their declared memory allows; the rest waits its turn', async () => {
+    // An environment of their own, so that the threads are fresh: two of them, 4,096 MB each.
+    const environment = { COLOUR: 'crowded' };
+    await deploy('heavy', 'crowd', { memoryMb: 2048, environment });
+    const heavy = await Promise.all(Array.from({ length: 7 }, () => invoke('heavy', { ms: 30 })));
+    expect(Math.max(...heavy.map(({ value }) => value))).toBe(2);
+    await deploy('light', 'crowd', { memoryMb: 512, environment });
+    const light = await Promise.all(Array.from({ length: 40 }, () => invoke('light', { ms: 30 })));
+    expect(Math.max(...light.map(({ value }) => value))).toBe(8);
+    await deploy('huge', 'crowd', { memoryMb: 10_240, environment });
+    expect((await Promise.all([1, 2, 3].map(() => invoke('huge', { ms: 5 })))).length).toBe(3);
   });
 
   it('runs new code after it is deployed again, and is still there after a restart', async () => {
