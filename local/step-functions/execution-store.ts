@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readTextIfThere } from '../json-file.ts';
@@ -24,6 +24,8 @@ export interface ExecutionStore {
   history(executionArn: string, from: number, to: number): Promise<HistoryLine[]>;
   /** How many events the history has. */
   historyLength(executionArn: string): Promise<number>;
+  /** Cuts off the half of a line that a crash may have left at the end. */
+  mendHistory(executionArn: string): Promise<void>;
 }
 
 interface Appending {
@@ -50,6 +52,7 @@ export function makeExecutionStore(root: string): ExecutionStore {
 
   async function* lines(executionArn: string): AsyncGenerator<string> {
     await flushHistory(executionArn);
+    if ((await sizeOf(historyFile(executionArn))) === 0) return;
     const input = createReadStream(historyFile(executionArn));
     try {
       yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
@@ -107,7 +110,30 @@ export function makeExecutionStore(root: string): ExecutionStore {
       for await (const _line of lines(executionArn)) count += 1;
       return count;
     },
+    async mendHistory(executionArn) {
+      const file = historyFile(executionArn);
+      if ((await sizeOf(file)) === 0) return;
+      let whole = 0;
+      let read = 0;
+      for await (const chunk of createReadStream(file)) {
+        const bytes: Buffer = chunk;
+        const lastNewLine = bytes.lastIndexOf(0x0a);
+        if (lastNewLine >= 0) whole = read + lastNewLine + 1;
+        read += bytes.length;
+      }
+      if (whole < read) await truncate(file, whole);
+    },
   };
+}
+
+/** Bytes of the file; 0 when there is none. */
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 async function foldersIn(root: string): Promise<string[]> {

@@ -200,6 +200,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       );
       for (const { arn } of leftOvers) {
         const record = await store.read(arn);
+        await store.mendHistory(arn);
         const ending: Ending = {
           status: 'ABORTED',
           error: REGION_STOPPED,

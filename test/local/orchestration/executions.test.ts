@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TestContext } from './context.ts';
@@ -532,5 +532,33 @@ describe('a region that stops', () => {
       status: 'RUNNING',
     });
     expect(machine.calls).toEqual([]);
+  });
+
+  it('that crashed may leave half a line of history, or none: both are mended', async () => {
+    machine = await makeMachine(context, waiting);
+    const half = await machine.start({}, 'half');
+    const none = await machine.start({}, 'none');
+    for (const { arn } of [half, none]) {
+      await expect.poll(async () => (await machine.history(arn)).length).toBe(2);
+    }
+    await machine.service.stop();
+    const root = join(context.stateFolder, 'step-functions', 'executions');
+    for (const folder of await readdir(root)) {
+      const { name } = JSON.parse(await readFile(join(root, folder, 'record.json'), 'utf8'));
+      const file = join(root, folder, 'history.jsonl');
+      if (name === 'half') await appendFile(file, '{"id":3,"previousEventId":2,"ty');
+      else await rm(file);
+    }
+
+    machine = await makeMachine(context, undefined);
+    await machine.service.resume();
+    expect((await machine.history(half.arn)).map(({ id, type }) => [id, type])).toEqual([
+      [1, 'ExecutionStarted'],
+      [2, 'WaitStateEntered'],
+      [3, 'ExecutionAborted'],
+    ]);
+    expect((await machine.history(none.arn)).map(({ id, type }) => [id, type])).toEqual([
+      [1, 'ExecutionAborted'],
+    ]);
   });
 });
