@@ -109,6 +109,7 @@ async function openJournal(
   let handle: FileHandle | undefined;
   let waiting: string[] = [];
   let writing: Promise<void> | undefined;
+  let closed = false;
 
   const isWasteful = () => lines > 2 * records.size + SPARE_LINES;
 
@@ -124,6 +125,8 @@ async function openJournal(
   }
 
   async function writeOut(): Promise<void> {
+    // By now another region may have opened the file.
+    if (closed) throw new Error(`${file} is closed`);
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
@@ -159,8 +162,8 @@ async function openJournal(
     flush,
     close: async () => {
       await flush();
+      closed = true;
       await handle?.close();
-      handle = undefined;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireAnswer, WireRequest } from './protocols/http-message.ts';
 import { isAnswerBody } from './protocols/http-message.ts';
 import { makeRequestBody } from './request-body.ts';
@@ -36,11 +37,15 @@ const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
 /** Serves HTTP on the loopback interface only: the region trusts whoever reaches it. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const serving = new Set<Promise<void>>();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, noDelay: true }, (request, response) => {
-    serve(options, request, response).catch((error) => {
-      options.log(`answering ${request.method} ${request.url} failed: ${String(error)}`);
-      response.destroy();
-    });
+    const one = serve(options, request, response)
+      .catch((error) => {
+        options.log(`answering ${request.method} ${request.url} failed: ${String(error)}`);
+        response.destroy();
+      })
+      .finally(() => serving.delete(one));
+    serving.add(one);
   });
   // Uploads and held calls may take any time; only the headers have to come promptly.
   server.requestTimeout = 0;
@@ -48,7 +53,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   await listen(server, options.port);
   const { port } = server.address() as AddressInfo;
-  return { endpoint: `http://127.0.0.1:${port}`, stop: () => close(server) };
+  return { endpoint: `http://127.0.0.1:${port}`, stop: () => close(server, serving) };
 }
 
 function listen(server: Server, port: number): Promise<void> {
@@ -61,11 +66,22 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
+/** How long a stop waits for calls under way: their connections are cut, so they are over at once unless stuck. */
+const STOP_MS = 10_000;
+
+/** Cuts every connection and waits for the calls under way, so that none changes anything after the stop. */
+async function close(server: Server, serving: ReadonlySet<Promise<void>>): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
   });
+  server.closeAllConnections();
+  await closed;
+  const deadline = new AbortController();
+  await Promise.race([
+    Promise.all(serving),
+    sleep(STOP_MS, undefined, { signal: deadline.signal }).catch(() => {}),
+  ]);
+  deadline.abort();
 }
 
 async function serve(

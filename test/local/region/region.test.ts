@@ -318,6 +318,21 @@ describe('a state folder', () => {
   });
 });
 
+test('a bucket may be in the host name', async () => {
+  await home.s3().send(new CreateBucketCommand({ Bucket: 'in-host' }));
+  await home.s3().send(new PutObjectCommand({ Bucket: 'in-host', Key: 'a/b', Body: 'found' }));
+  const { port } = new URL(home.endpoint);
+  const request = httpRequest({
+    port,
+    host: '127.0.0.1',
+    path: '/a/b',
+    headers: { host: `in-host.localhost:${port}` },
+  });
+  request.end();
+  const [response] = await once(request, 'response');
+  expect((await response.setEncoding('utf8').toArray()).join('')).toBe('found');
+});
+
 test('stopping ends calls that are held', async () => {
   const own = await startTestRegion();
   try {
