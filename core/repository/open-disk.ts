@@ -135,12 +135,10 @@ async function* readSegments(
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const pieces = verifiedPieces(reading, { from, to, signal: both, onAbandon: () => stop.abort() });
   let zeros: (DiskPiece & { kind: 'zeros' }) | undefined;
-  // Not `for await`: a consumer that leaves must stop what is under way before it waits for it.
   try {
-    while (true) {
+    signal?.throwIfAborted();
+    for await (const piece of pieces) {
       signal?.throwIfAborted();
-      const { done, value: piece } = await pieces.next();
-      if (done) break;
       if (piece.kind === 'zeros') {
         zeros = zeros ? { ...zeros, length: zeros.length + piece.length } : piece;
         continue;
@@ -154,9 +152,6 @@ async function* readSegments(
     // What was stopped because of the signal may fail in ways of its own; the signal is the cause.
     signal?.throwIfAborted();
     throw error;
-  } finally {
-    stop.abort();
-    await pieces.return();
   }
 }
 

@@ -189,6 +189,22 @@ describe('a parent that is damaged is not relied on, and is repaired on the way'
     expect(findings).toMatchObject([{ object: pack, restorePoint, offset: 4 * BLOCK, blocks: 2 }]);
   });
 
+  test('a pack that is gone, which only part of a segment was in', async () => {
+    await backUpDisks(repository, { root: drawn('ABCD') });
+    const [old = ''] = keysOf('packs');
+    const second = await backUpDisks(repository, { root: drawn('AxCD') }, { time: DAY_2 });
+    const lost = keysOf('packs').find((key) => key !== old) ?? '';
+    store.objects.delete(lost);
+    // Together with "y", "x" makes another pack than the one that is lost: the segment must now refer to that one.
+    const third = await backUpDisks(repository, { root: drawn('AxCD' + 'y') }, { time: DAY_3 });
+    expect(third.stats).toMatchObject({ packsWritten: 1, segmentsWritten: 2 });
+    expect(third.stats.damaged).toContain(lost);
+    expect(keysOf('packs')).not.toContain(lost);
+    expect((await verify(repository)).findings).toEqual([]);
+    const again = await bytesOf(await openDiskOf(repository, second.restorePoint));
+    expect(again.equals(drawn('AxCD'))).toBe(true);
+  });
+
   test('a pack that was cut off, and one that another was put in place of', async () => {
     await backUpDisks(repository, { root: disk });
     const pack = only('packs');

@@ -119,6 +119,22 @@ describe('a writer', () => {
     expect([...store.objects.keys()].filter((key) => /^(packs|restore-points)/.test(key))).toEqual([]);
   });
 
+  test.each(['packs/', 'segments/', 'disks/'])(
+    'that sleeps once its %s are put does not commit',
+    async (kind) => {
+      const sleepy = {
+        ...store,
+        put: async (...parameters: Parameters<MemoryStore['put']>) => {
+          if (parameters[0].startsWith(kind)) now += 8 * 60 * MINUTE;
+          return store.put(...parameters);
+        },
+      };
+      const running = backUpDisks({ store: sleepy, url: '' }, { root: drawn('A') }, { clock });
+      await expect(running).rejects.toMatchObject({ name: 'LeaseLost' });
+      expect([...store.objects.keys()].filter((key) => key.startsWith('restore-points'))).toEqual([]);
+    },
+  );
+
   test('is not failed by a lease that cannot be given back', async () => {
     const stubborn = {
       ...store,

@@ -261,7 +261,19 @@ describe('a read that ends early', () => {
     expect(state.got).toBe(got);
   });
 
-  test('because its consumer leaves at once, does not wait for what is slow', async () => {
+  test('because its consumer leaves, does not wait for what is slow', async () => {
+    const { reader, state } = await open(0);
+    for await (const piece of reader.read(0, reader.segmentCount)) {
+      // What is asked for from here on takes a minute, or is aborted.
+      state.delayMs = 60_000;
+      if (state.underWay > 0) break;
+      if (piece.offset > 40 * BLOCK) throw new Error('it never ran ahead');
+    }
+    expect(state).toMatchObject({ underWay: 0 });
+    expect(state.aborted).toBeGreaterThan(0);
+  });
+
+  test('because its consumer leaves before the first piece, does not wait for what is slow', async () => {
     const { reader, state } = await open(0);
     const iterator = reader.read(0, reader.segmentCount)[Symbol.asyncIterator]();
     await iterator.return?.();
