@@ -30,35 +30,14 @@ export interface ContentParts {
 const MAX_OPEN_FILES = 8;
 
 export function openContent(parts: ContentParts): ContentReader {
-  const { pieces, pool, blockBytes } = parts;
+  const { pieces } = parts;
   const size = sizeOf(pieces);
-  const starts = startsOf(pieces);
   const files = makeOpenFiles(parts.pathOf);
+  const fill = makeFill(pieces, files);
   let closed = false;
-
-  /** Fills `into` with what begins at `offset`; says whether it is zeros only, in which case it is left alone. */
-  async function fill(into: Buffer, offset: number): Promise<'data' | 'zeros'> {
-    const runs = dataWithin({ pieces, starts, offset, length: into.length });
-    if (runs.length === 0) return 'zeros';
-    let filled = 0;
-    for (const run of runs) {
-      into.fill(0, filled, run.at);
-      filled = run.at + run.length;
-      await files.read(run.file, run.fileOffset, into.subarray(run.at, filled));
-    }
-    into.fill(0, filled);
-    return 'data';
-  }
-
   return {
     size,
-    extents: async function* extents() {
-      for (const [i, piece] of pieces.entries()) {
-        const start = starts[i] ?? 0;
-        for (const extent of eachExtent(piece.data))
-          yield { offset: start + extent.offset, length: extent.length };
-      }
-    },
+    extents: () => extentsOf(pieces),
     read: async (offset, length) => {
       if (offset < 0 || length < 0 || offset + length > size) {
         throw new RangeError(
@@ -69,29 +48,7 @@ export function openContent(parts: ContentParts): ContentReader {
       if ((await fill(bytes, offset)) === 'zeros') bytes.fill(0);
       return bytes;
     },
-    chunks: async function* chunks(offset, length) {
-      // The next block is read while the last one is on its way out.
-      const buffers = [pool.take(), pool.take()];
-      const load = async (at: number, turn: number): Promise<Uint8Array> => {
-        const buffer = buffers[turn % 2] ?? Buffer.alloc(blockBytes);
-        const block = buffer.subarray(0, Math.min(blockBytes, offset + length - at));
-        return (await fill(block, at)) === 'zeros' ? zeroBlock.subarray(0, block.length) : block;
-      };
-      let next = length > 0 ? load(offset, 0) : undefined;
-      try {
-        for (let at = offset, turn = 1; next; turn += 1) {
-          const block: Uint8Array = await next;
-          at += block.length;
-          next = at < offset + length ? load(at, turn) : undefined;
-          // If nobody waits for it any more, its failure concerns nobody.
-          next?.catch(() => {});
-          yield block;
-        }
-      } finally {
-        await next?.catch(() => {});
-        for (const buffer of buffers) pool.give(buffer);
-      }
-    },
+    chunks: (offset, length) => chunksOf(parts, fill, { offset, length }),
     close: async () => {
       if (closed) return;
       closed = true;
@@ -99,6 +56,65 @@ export function openContent(parts: ContentParts): ContentReader {
       parts.onClose();
     },
   };
+}
+
+async function* extentsOf(pieces: readonly Piece[]): AsyncGenerator<Extent> {
+  let start = 0;
+  for (const piece of pieces) {
+    for (const extent of eachExtent(piece.data)) {
+      yield { offset: start + extent.offset, length: extent.length };
+    }
+    start += piece.length;
+  }
+}
+
+/** Fills `into` with what begins at `offset`; says when that is zeros only, in which case it is left alone. */
+type Fill = (into: Buffer, offset: number) => Promise<'data' | 'zeros'>;
+
+function makeFill(pieces: readonly Piece[], files: OpenFiles): Fill {
+  const starts = startsOf(pieces);
+  return async (into, offset) => {
+    const runs = dataWithin({ pieces, starts, offset, length: into.length });
+    if (runs.length === 0) return 'zeros';
+    let filled = 0;
+    for (const run of runs) {
+      into.fill(0, filled, run.at);
+      filled = run.at + run.length;
+      await files.read(run.file, run.fileOffset, into.subarray(run.at, filled));
+    }
+    into.fill(0, filled);
+    return 'data';
+  };
+}
+
+/** The range block by block: the next block is read while the last one is on its way out. */
+async function* chunksOf(
+  { pool, blockBytes }: Pick<ContentParts, 'blockBytes' | 'pool'>,
+  fill: Fill,
+  { offset, length }: Extent,
+): AsyncGenerator<Uint8Array> {
+  const end = offset + length;
+  const load = async (buffer: Buffer, at: number): Promise<Uint8Array> => {
+    const block = buffer.subarray(0, Math.min(blockBytes, end - at));
+    return (await fill(block, at)) === 'zeros' ? zeroBlock.subarray(0, block.length) : block;
+  };
+  let [loading, idle] = [pool.take(), pool.take()];
+  let next = length > 0 ? load(loading, offset) : undefined;
+  try {
+    for (let at = offset; next; ) {
+      const block: Uint8Array = await next;
+      at += block.length;
+      [loading, idle] = [idle, loading];
+      next = at < end ? load(loading, at) : undefined;
+      // If nobody waits for it any more, its failure concerns nobody.
+      next?.catch(() => {});
+      yield block;
+    }
+  } finally {
+    await next?.catch(() => {});
+    pool.give(loading);
+    pool.give(idle);
+  }
 }
 
 function startsOf(pieces: readonly Piece[]): number[] {

@@ -63,74 +63,14 @@ export async function openS3State(stateFolder: string): Promise<S3State> {
   const content = await openContentStore(join(folder, 'data'));
   const buckets = loadBuckets(records, content);
   await content.sweep();
-
-  const set = (record: StoredRecord) => records.set(recordName(record), record);
-  const forget = (record: StoredRecord) => records.delete(recordName(record));
-  const commit = async (unused: readonly (StoredObject | StoredPart)[] = []) => {
-    await records.flush();
-    for (const { pieces } of unused) content.release(pieces);
-  };
-  const bucketNamed = (name: string): BucketState => {
-    const bucket = buckets.get(name);
-    if (!bucket) throw noSuchBucket(name);
-    return bucket;
-  };
-
+  const journal = makeJournal(records, content);
   return {
     content,
     buckets,
-    bucket: bucketNamed,
-    upload: ({ Bucket = '', Key, UploadId = '' }) => {
-      const upload = bucketNamed(Bucket).uploads.get(UploadId);
-      if (upload?.record.key !== Key) throw noSuchUpload(UploadId);
-      return upload as UploadState;
-    },
-    saveBucket: (record) => {
-      const known = buckets.get(record.name);
-      if (known) known.record = record;
-      else buckets.set(record.name, makeBucket(record));
-      set(record);
-      return commit();
-    },
-    removeBucket: (bucket) => {
-      buckets.delete(bucket.record.name);
-      forget(bucket.record);
-      return commit([...bucket.uploads.values()].flatMap((upload) => dropUpload(bucket, upload, forget)));
-    },
-    saveObject: (bucket, record) => {
-      const replaced = bucket.objects.get(record.key);
-      putIntoBucket(bucket, record);
-      set(record);
-      return commit(replaced ? [replaced] : []);
-    },
-    removeObjects: (bucket, keys) => {
-      const removed = keys.flatMap((key) => bucket.objects.get(key) ?? []);
-      for (const object of removed) {
-        bucket.objects.delete(object.key);
-        forget(object);
-      }
-      if (removed.length > 0) bucket.keys.changed();
-      return commit(removed);
-    },
-    saveUpload: (bucket, record) => {
-      bucket.uploads.set(record.id, { record, parts: new Map() });
-      set(record);
-      return commit();
-    },
-    savePart: (upload, record) => {
-      const replaced = upload.parts.get(record.number);
-      upload.parts.set(record.number, record);
-      set(record);
-      return commit(replaced ? [replaced] : []);
-    },
-    removeUpload: (bucket, upload) => commit(dropUpload(bucket, upload, forget)),
-    completeUpload: ({ bucket, upload, object, used }) => {
-      const replaced = bucket.objects.get(object.key);
-      putIntoBucket(bucket, object);
-      set(object);
-      const unused = dropUpload(bucket, upload, forget).filter((part) => !used.has(part.number));
-      return commit(replaced ? [replaced, ...unused] : unused);
-    },
+    ...makeLookups(buckets),
+    ...makeBucketChanges(buckets, journal),
+    ...makeObjectChanges(journal),
+    ...makeUploadChanges(journal),
     stop: async () => {
       await content.settle();
       await records.close();
@@ -138,15 +78,113 @@ export async function openS3State(stateFolder: string): Promise<S3State> {
   };
 }
 
-function dropUpload(
-  bucket: BucketState,
-  upload: UploadState,
-  forget: (record: StoredRecord) => void,
-): StoredPart[] {
+interface Journal {
+  set(record: StoredRecord): void;
+  forget(record: StoredRecord): void;
+  /** Resolves when all is in the file; then gives up the content of what is `unused` now. */
+  commit(unused?: readonly (StoredObject | StoredPart)[]): Promise<void>;
+}
+
+function makeJournal(records: Records<StoredRecord>, content: ContentStore): Journal {
+  return {
+    set: (record) => records.set(recordName(record), record),
+    forget: (record) => records.delete(recordName(record)),
+    commit: async (unused = []) => {
+      await records.flush();
+      for (const { pieces } of unused) content.release(pieces);
+    },
+  };
+}
+
+function makeLookups(buckets: ReadonlyMap<string, BucketState>): Pick<S3State, 'bucket' | 'upload'> {
+  const bucketNamed = (name: string): BucketState => {
+    const bucket = buckets.get(name);
+    if (!bucket) throw noSuchBucket(name);
+    return bucket;
+  };
+  return {
+    bucket: bucketNamed,
+    upload: ({ Bucket = '', Key, UploadId = '' }) => {
+      const upload = bucketNamed(Bucket).uploads.get(UploadId);
+      if (!upload || upload.record.key !== Key) throw noSuchUpload(UploadId);
+      return upload;
+    },
+  };
+}
+
+function makeBucketChanges(
+  buckets: Map<string, BucketState>,
+  journal: Journal,
+): Pick<S3State, 'removeBucket' | 'saveBucket'> {
+  return {
+    saveBucket: (record) => {
+      const known = buckets.get(record.name);
+      if (known) known.record = record;
+      else buckets.set(record.name, makeBucket(record));
+      journal.set(record);
+      return journal.commit();
+    },
+    removeBucket: (bucket) => {
+      buckets.delete(bucket.record.name);
+      journal.forget(bucket.record);
+      const uploads = [...bucket.uploads.values()];
+      return journal.commit(uploads.flatMap((upload) => dropUpload(bucket, upload, journal)));
+    },
+  };
+}
+
+function makeObjectChanges(journal: Journal): Pick<S3State, 'removeObjects' | 'saveObject'> {
+  return {
+    saveObject: (bucket, record) => {
+      const replaced = bucket.objects.get(record.key);
+      putIntoBucket(bucket, record);
+      journal.set(record);
+      return journal.commit(replaced ? [replaced] : []);
+    },
+    removeObjects: (bucket, keys) => {
+      const removed = keys.flatMap((key) => bucket.objects.get(key) ?? []);
+      for (const object of removed) {
+        bucket.objects.delete(object.key);
+        journal.forget(object);
+      }
+      if (removed.length > 0) bucket.keys.changed();
+      return journal.commit(removed);
+    },
+  };
+}
+
+function makeUploadChanges(
+  journal: Journal,
+): Pick<S3State, 'completeUpload' | 'removeUpload' | 'savePart' | 'saveUpload'> {
+  return {
+    saveUpload: (bucket, record) => {
+      bucket.uploads.set(record.id, { record, parts: new Map() });
+      journal.set(record);
+      return journal.commit();
+    },
+    savePart: (upload, record) => {
+      const replaced = upload.parts.get(record.number);
+      upload.parts.set(record.number, record);
+      journal.set(record);
+      return journal.commit(replaced ? [replaced] : []);
+    },
+    removeUpload: (bucket, upload) => journal.commit(dropUpload(bucket, upload, journal)),
+    completeUpload: ({ bucket, upload, object, used }) => {
+      const replaced = bucket.objects.get(object.key);
+      putIntoBucket(bucket, object);
+      journal.set(object);
+      const unused = dropUpload(bucket, upload, journal).filter((part) => !used.has(part.number));
+      return journal.commit(replaced ? [replaced, ...unused] : unused);
+    },
+  };
+}
+
+/** Takes an upload away; the parts it had still hold their content. */
+function dropUpload(bucket: BucketState, upload: UploadState, journal: Journal): StoredPart[] {
   bucket.uploads.delete(upload.record.id);
-  forget(upload.record);
+  journal.forget(upload.record);
   const parts = [...upload.parts.values()];
-  for (const part of parts) forget(part);
+  for (const part of parts) journal.forget(part);
   return parts;
 }
 
