@@ -173,13 +173,14 @@ function verifiedPieces(reading: Reading, options: PieceOptions): AsyncGenerator
     work: (piece) => (piece.kind === 'zeros' ? piece : verifyBlock(reading, piece)),
     costOf: (piece) => (piece.kind === 'zeros' ? 0 : BLOCK_BYTES + piece.frame.length),
     budget: memoryBytes / 2,
+    // Of the stages only this one: an error in another is known before its turn, and what comes before it must still arrive.
     onAbandon: options.onAbandon,
   });
 }
 
 async function* fetchedPieces(reading: Reading, options: PieceOptions): AsyncGenerator<FetchedPiece> {
   const { disk, memoryBytes } = reading;
-  const { signal, onAbandon } = options;
+  const { signal } = options;
   const budget = (memoryBytes * 3) / 8;
   const plan = planFetches({
     ...options,
@@ -193,7 +194,6 @@ async function* fetchedPieces(reading: Reading, options: PieceOptions): AsyncGen
     costOf: ({ start, end }) => end - start,
     budget,
     mostItems: 32,
-    onAbandon,
   });
   for await (const { fetch, bytes } of fetches) {
     for (const piece of fetch.pieces) {

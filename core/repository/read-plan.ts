@@ -35,7 +35,6 @@ export interface PlanOptions {
   readonly segmentBudget: number;
   /** The longest read. */
   readonly fetchMostBytes: number;
-  readonly onAbandon: () => void;
 }
 
 /** Turns the segments [from, to) of a disk into ranged reads: frames that lie close together in a pack are read together. */
@@ -88,13 +87,12 @@ function makeFetch() {
 
 /** All blocks in order; neighbouring zero blocks as one run within a segment, and all-zero segments as one run. */
 async function* planPieces(options: PlanOptions): AsyncGenerator<PlannedPiece> {
-  const { disk, load, segmentBudget, onAbandon } = options;
+  const { disk, load, segmentBudget } = options;
   const loaded = runAhead(segmentRuns(options), {
     work: async (run) => ({ ...run, segment: run.kind === 'segment' ? await load(run.index) : undefined }),
     costOf: ({ kind }) =>
       kind === 'zeros' ? 0 : (disk.segmentBytes / BLOCK_BYTES) * SEGMENT_BYTES_PER_BLOCK,
     budget: segmentBudget,
-    onAbandon,
   });
   for await (const { index, count, segment } of loaded) {
     const offset = index * disk.segmentBytes;

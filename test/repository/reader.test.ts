@@ -324,6 +324,30 @@ describe('a read that ends early', () => {
     expect(seen).toEqual(seen.map((_, nth) => nth * BLOCK));
   });
 
+  test('because of a damaged segment, still yields what comes before it, however slow', async () => {
+    const segments = [...backing.objects.keys()].filter((key) => key.startsWith('segments/'));
+    const order: string[] = [];
+    const watched: Store = {
+      ...backing,
+      async get(key, options) {
+        if (segments.includes(key)) order.push(key);
+        const bytes = await backing.get(key, options);
+        if (key === order[5]) bytes.fill(0);
+        // The damage is known long before the blocks that come before it are there.
+        if (key.startsWith('packs/')) await pause(20, options?.signal);
+        return bytes;
+      },
+    };
+    const reader = await openDiskOf({ store: watched, url: '' }, id);
+    const seen: number[] = [];
+    const reading = async () => {
+      for await (const { offset } of reader.read(0, reader.segmentCount)) seen.push(offset);
+    };
+    const error = await reading().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'CorruptObject', key: order[5], place: { offset: 5 * 4 * BLOCK } });
+    expect(seen).toHaveLength(5 * 4);
+  });
+
   test('because the store fails, says so', async () => {
     const failing: Store = {
       ...backing,
