@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError } from './errors.ts';
 import { isAlive } from './process-alive.ts';
@@ -12,10 +12,14 @@ export class SynthesisFailed extends CommandError {
   override readonly name = 'SynthesisFailed';
 }
 
-/** Where the command line and the tests keep the cloud assembly that they deploy into local regions. */
-export const ASSEMBLY_FOLDER = join(PROJECT_FOLDER, 'build', 'cloud-assembly');
+/**
+ * Where cloud assemblies lie, each in a folder named after the digest of its sources: a region that deploys one
+ * never has it replaced under its hands.
+ */
+const ASSEMBLIES_FOLDER = join(PROJECT_FOLDER, 'build', 'cloud-assembly');
+const KEPT_ASSEMBLIES = 3;
 
-/** What the assembly is made of: a change in any of these makes it stale. */
+/** What an assembly is made of: a change in any of these makes another one. */
 const SOURCES = ['infra', 'lambdas', 'core', 'package-lock.json', 'tsconfig.json'];
 /** A build takes 10 to 20 seconds. */
 const LOCK_DEADLINE_MS = 240_000;
@@ -28,50 +32,61 @@ export interface AssemblyOptions {
 }
 
 /**
- * Makes sure that the cloud assembly matches the sources, building it (`infra/app.ts`) when it does not; several
- * processes may ask at once. Returns its folder. @throws SynthesisFailed
+ * The folder of the cloud assembly that matches the sources, built by `infra/app.ts` where there is none yet;
+ * several processes may ask at once. @throws SynthesisFailed
  */
 export async function ensureAssembly({ onBuild, signal }: AssemblyOptions = {}): Promise<string> {
-  const wanted = await digestOfSources();
-  if (await isCurrent(wanted)) return ASSEMBLY_FOLDER;
-  await mkdir(dirname(ASSEMBLY_FOLDER), { recursive: true });
-  await withLock(`${ASSEMBLY_FOLDER}.lock`, signal, async () => {
-    if (await isCurrent(wanted)) return;
+  const folder = assemblyFolder(await digestOfSources());
+  if (await exists(folder)) return folder;
+  await mkdir(ASSEMBLIES_FOLDER, { recursive: true });
+  return await withLock(join(ASSEMBLIES_FOLDER, 'lock'), signal, async () => {
+    if (await exists(folder)) return folder;
     onBuild?.();
-    await build(wanted, signal);
+    return await build(signal);
   });
-  return ASSEMBLY_FOLDER;
 }
 
-const stampFile = `${ASSEMBLY_FOLDER}.digest`;
+const assemblyFolder = (digest: string): string => join(ASSEMBLIES_FOLDER, digest.slice(0, 16));
 
-async function isCurrent(wanted: string): Promise<boolean> {
-  const [stamp, manifest] = await Promise.all([
-    readFile(stampFile, 'utf8').catch(() => undefined),
-    stat(join(ASSEMBLY_FOLDER, 'manifest.json')).catch(() => undefined),
-  ]);
-  return stamp === wanted && manifest !== undefined;
-}
+const exists = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined)) !== undefined;
 
-async function build(digest: string, signal?: AbortSignal): Promise<void> {
-  const fresh = `${ASSEMBLY_FOLDER}.new`;
+async function build(signal?: AbortSignal): Promise<string> {
+  const fresh = join(ASSEMBLIES_FOLDER, 'new');
+  const before = await digestOfSources();
   await rm(fresh, { recursive: true, force: true });
+  await synthesise(fresh, signal);
+  // Somebody is writing code meanwhile: what was built is of neither digest for certain.
+  if ((await digestOfSources()) !== before) return await build(signal);
+  await rename(fresh, assemblyFolder(before));
+  await removeOldAssemblies();
+  return assemblyFolder(before);
+}
+
+async function synthesise(folder: string, signal?: AbortSignal): Promise<void> {
   const app = join(PROJECT_FOLDER, 'infra', 'app.ts');
   const { exitCode, stdout, stderr } = await runProgram(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', app],
-    { cwd: PROJECT_FOLDER, env: { ...process.env, CDK_OUTDIR: fresh }, signal },
+    { cwd: PROJECT_FOLDER, env: { ...process.env, CDK_OUTDIR: folder }, signal },
   );
-  if (exitCode !== 0) {
-    throw new SynthesisFailed(
-      `the stack could not be synthesised (${relative(PROJECT_FOLDER, app)}):\n${stderr.trim() || stdout.trim()}`,
-      'Correct what it complains about; "npm ci" brings the dependencies.',
-    );
-  }
-  await rm(stampFile, { force: true });
-  await rm(ASSEMBLY_FOLDER, { recursive: true, force: true });
-  await rename(fresh, ASSEMBLY_FOLDER);
-  await writeFile(stampFile, digest);
+  if (exitCode === 0) return;
+  throw new SynthesisFailed(
+    `the stack could not be synthesised (${relative(PROJECT_FOLDER, app)}):\n${stderr.trim() || stdout.trim()}`,
+    'Correct what it complains about; "npm ci" brings the dependencies.',
+  );
+}
+
+async function removeOldAssemblies(): Promise<void> {
+  const names = (await readdir(ASSEMBLIES_FOLDER)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  const aged = await Promise.all(
+    names.map(async (name) => {
+      const path = join(ASSEMBLIES_FOLDER, name);
+      return { path, builtAt: (await stat(path)).mtimeMs };
+    }),
+  );
+  const old = aged.sort((a, b) => b.builtAt - a.builtAt).slice(KEPT_ASSEMBLIES);
+  for (const { path } of old) await rm(path, { recursive: true, force: true });
 }
 
 /** SHA-256 over the names and contents of all source files, in order of their names. */
@@ -99,11 +114,11 @@ async function sourceFiles(): Promise<string[]> {
 }
 
 /** One builder at a time: whoever creates the file, which names its process, has the lock. */
-async function withLock(
+async function withLock<T>(
   file: string,
   signal: AbortSignal | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   const deadline = Date.now() + LOCK_DEADLINE_MS;
   while (!(await tookLock(file))) {
     if (Date.now() > deadline) {
@@ -112,7 +127,7 @@ async function withLock(
     await sleep(LOCK_POLL_MS, undefined, { signal });
   }
   try {
-    await work();
+    return await work();
   } finally {
     await rm(file, { force: true });
   }
