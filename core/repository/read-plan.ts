@@ -40,12 +40,18 @@ export interface PlanOptions {
 /** Turns the segments [from, to) of a disk into ranged reads: frames that lie close together in a pack are read together. */
 export async function* planFetches(options: PlanOptions): AsyncGenerator<PlannedFetch> {
   let current = makeFetch();
-  for await (const piece of planPieces(options)) {
-    if (!current.accepts(piece, options.fetchMostBytes)) {
-      yield current;
-      current = makeFetch();
+  try {
+    for await (const piece of planPieces(options)) {
+      if (!current.accepts(piece, options.fetchMostBytes)) {
+        yield current;
+        current = makeFetch();
+      }
+      current.add(piece);
     }
-    current.add(piece);
+  } catch (error) {
+    // What comes before a segment that cannot be read is not lost with it.
+    if (current.pieces.length > 0) yield current;
+    throw error;
   }
   if (current.pieces.length > 0) yield current;
 }
