@@ -44,22 +44,15 @@ export interface WorkerThread {
   stop(): Promise<void>;
 }
 
-/** After a time-out: a thread that does not answer this long is stuck in a function's loop. */
-const STUCK_AFTER_MS = 2000;
-const MEMORY_ANSWER_MS = 2000;
+/** A thread that does not answer this long is stuck in a function's loop. */
+const ANSWER_MS = 2000;
 
+/** Starts a thread; it loads functions when they are first invoked. */
 export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
-  const workerData: WorkerData = { codeFolder: options.codeFolder };
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData,
-    env: { ...options.environment },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    stdout: true,
-    stderr: true,
-  });
+  const worker = startWorker(options);
+  const answers = new Set<(message: FromWorker) => void>();
   const running = new Map<string, (outcome: Outcome) => void>();
   let loadMb = 0;
-  const listeners = new Set<(message: FromWorker) => void>();
   let retired = false;
   let gone = false;
 
@@ -69,82 +62,50 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     if (retired && running.size === 0) void worker.terminate();
   }
 
-  function receive(message: FromWorker): void {
-    if (message.kind === 'succeeded') settle(message.requestId, { payload: message.payload });
-    else if (message.kind === 'failed') settle(message.requestId, { error: message.error });
-    else if (message.kind === 'log') options.onLog(message);
-    for (const listener of listeners) listener(message);
-  }
-
   function end(reason: string): void {
     if (gone) return;
     gone = true;
     retired = true;
-    for (const [requestId, resolve] of running) {
-      resolve({
-        error: {
-          errorType: 'Runtime.ExitError',
-          errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: ${reason}`,
-        },
-      });
-    }
-    running.clear();
+    for (const requestId of [...running.keys()]) settle(requestId, exited(requestId, reason));
     options.onGone();
   }
 
-  function send(message: ToWorker): void {
-    if (!gone) worker.postMessage(message);
-  }
-
   /** Resolves with the answer of that kind, or undefined when none comes in time. */
-  function ask(
-    message: ToWorker,
-    kind: FromWorker['kind'],
-    withinMs: number,
-  ): Promise<FromWorker | undefined> {
+  function ask(message: ToWorker, kind: FromWorker['kind']): Promise<FromWorker | undefined> {
     return new Promise((resolve) => {
       const finish = (answer: FromWorker | undefined) => {
         clearTimeout(timer);
-        listeners.delete(listener);
+        answers.delete(listen);
         resolve(answer);
       };
-      const listener = (answer: FromWorker) => {
+      const listen = (answer: FromWorker) => {
         if (answer.kind === kind) finish(answer);
       };
-      const timer = setTimeout(() => finish(undefined), withinMs);
-      listeners.add(listener);
-      send(message);
+      const timer = setTimeout(() => finish(undefined), ANSWER_MS);
+      answers.add(listen);
+      if (!gone) worker.postMessage(message);
     });
   }
 
-  async function timeOut(invocation: Invocation): Promise<void> {
-    const { requestId, timeoutSeconds } = invocation.facts;
+  async function timeOut({ facts }: Invocation): Promise<void> {
     // Lambda ends the whole environment; what else runs in this thread is innocent and may finish.
     retired = true;
-    settle(requestId, {
-      error: {
-        errorType: 'Sandbox.Timedout',
-        errorMessage: `RequestId: ${requestId} Error: Task timed out after ${timeoutSeconds.toFixed(2)} seconds`,
-      },
-    });
-    const answer = gone ? undefined : await ask({ kind: 'ping' }, 'pong', STUCK_AFTER_MS);
-    if (!answer) await worker.terminate();
+    settle(facts.requestId, timedOut(facts));
+    const isStuck = gone || (await ask({ kind: 'ping' }, 'pong')) === undefined;
+    if (isStuck) await worker.terminate();
   }
 
-  worker.on('message', receive);
-  worker.on('error', (error) => {
-    options.onLog({ functionName: undefined, requestId: undefined, text: `${error.stack ?? error}\n` });
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'succeeded') settle(message.requestId, { payload: message.payload });
+    else if (message.kind === 'failed') settle(message.requestId, { error: message.error });
+    else if (message.kind === 'log') options.onLog(message);
+    for (const listen of answers) listen(message);
+  });
+  worker.on('error', (error: Error) => {
+    options.onLog({ ...NOBODY, text: `${error.stack ?? error}\n` });
     end(error.message);
   });
   worker.on('exit', (code) => end(`exit status ${code}`));
-  for (const stream of [worker.stdout, worker.stderr]) {
-    stream.setEncoding('utf8');
-    stream.on('data', (text: string) =>
-      options.onLog({ functionName: undefined, requestId: undefined, text }),
-    );
-  }
-  // A warm thread must not keep the region's process alive.
-  worker.unref();
 
   return {
     get running() {
@@ -158,22 +119,23 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     },
     run: (invocation) =>
       new Promise((resolve) => {
-        const { requestId, timeoutSeconds, memoryMb } = invocation.facts;
-        const timer = setTimeout(() => void timeOut(invocation), timeoutSeconds * 1000);
-        loadMb += memoryMb;
-        running.set(requestId, (outcome) => {
+        const { facts, payload } = invocation;
+        const timer = setTimeout(() => void timeOut(invocation), facts.timeoutSeconds * 1000);
+        loadMb += facts.memoryMb;
+        running.set(facts.requestId, (outcome) => {
           clearTimeout(timer);
-          loadMb -= memoryMb;
+          loadMb -= facts.memoryMb;
           resolve(outcome);
         });
-        send({ kind: 'invoke', facts: invocation.facts, payload: invocation.payload });
+        const message: ToWorker = { kind: 'invoke', facts, payload };
+        worker.postMessage(message);
       }),
     retire() {
       retired = true;
       if (running.size === 0) void worker.terminate();
     },
     async memory() {
-      const answer = await ask({ kind: 'memory' }, 'memory', MEMORY_ANSWER_MS);
+      const answer = await ask({ kind: 'memory' }, 'memory');
       if (answer?.kind !== 'memory') return undefined;
       const { heapUsed, external, arrayBuffers } = answer;
       return { thread: worker.threadId, running: running.size, heapUsed, external, arrayBuffers };
@@ -181,6 +143,45 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     stop: async () => {
       retired = true;
       await worker.terminate();
+    },
+  };
+}
+
+const NOBODY = { functionName: undefined, requestId: undefined };
+
+function startWorker({ codeFolder, environment, onLog }: WorkerThreadOptions): Worker {
+  const workerData: WorkerData = { codeFolder };
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData,
+    env: { ...environment },
+    // Not those of this process: a test runner's loaders have no business in there.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    stdout: true,
+    stderr: true,
+  });
+  for (const stream of [worker.stdout, worker.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => onLog({ ...NOBODY, text }));
+  }
+  // A warm thread must not keep the region's process alive.
+  worker.unref();
+  return worker;
+}
+
+function exited(requestId: string, reason: string): Outcome {
+  return {
+    error: {
+      errorType: 'Runtime.ExitError',
+      errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: ${reason}`,
+    },
+  };
+}
+
+function timedOut({ requestId, timeoutSeconds }: InvocationFacts): Outcome {
+  return {
+    error: {
+      errorType: 'Sandbox.Timedout',
+      errorMessage: `RequestId: ${requestId} Error: Task timed out after ${timeoutSeconds.toFixed(2)} seconds`,
     },
   };
 }
