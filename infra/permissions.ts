@@ -54,6 +54,12 @@ const useKeys = (): PolicyStatement[] => [
   }),
 ];
 
+/** Run again after it was cut off, it finds some of them as results already. */
+const turnIntoResult = (): PolicyStatement[] =>
+  (['temporary', 'result'] as const).map((role) =>
+    allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes], ofRole(role)),
+  );
+
 /** What each step may do: the list of steps, too. */
 export function stepPermissions(options: PermissionsOptions): Record<string, PolicyStatement[]> {
   const { temporaryBucketArn } = options;
@@ -176,21 +182,20 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         [instances],
         ofRole('temporary'),
       ),
-      allow(['ec2:ModifyInstanceAttribute'], [volumes], ofRole('temporary')),
       // The target's interface has no tag of ours; its groups may be any of the VPC.
       allow(['ec2:ModifyNetworkInterfaceAttribute'], [interfaces, groups, instances]),
       allow(['iam:PassRole'], [`arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/*`], {
         StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
       }),
     ],
-    'hand-over': [
-      allow(['ec2:CreateTags'], [instances, volumes], ofRole('temporary')),
-      // Run again after it was cut off, it finds them as results already.
-      allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes], ofRole('result')),
+    'set-volume-lifetimes': [
+      allow(['ec2:ModifyInstanceAttribute'], [instances, volumes], ofRole('temporary')),
     ],
+    'hand-over': turnIntoResult(),
     'start-target': [allow(['ec2:StartInstances'], [instances], ofRole('result')), ...useKeys()],
     'check-status': [describe('DescribeInstanceStatus')],
-    'begin-clean-up': [],
+    // Finishes a hand-over that was cut off.
+    'begin-clean-up': turnIntoResult(),
     'clean-up': [
       describe(
         'DescribeImages',

@@ -90,7 +90,7 @@ export const restoreRequestSchema = z.strictObject({
   onFailure: z
     .enum(['cleanUp', 'keep'])
     .default('cleanUp')
-    .describe('`keep` leaves what was made for inspection until it expires'),
+    .describe('`keep` leaves what was made, for inspection; whoever asked for it removes it'),
 });
 
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;

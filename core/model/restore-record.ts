@@ -16,6 +16,8 @@ export const claimSchema = z.strictObject({
   executionArn: z.string(),
   claimedAt: z.iso.datetime(),
   state: z.enum(['open', 'closing', 'closed']),
+  /** Set in one conditional write, the point of no return: from then on target and volumes are the result. */
+  handedOverAt: z.iso.datetime().optional(),
   onFailure: z.enum(['cleanUp', 'keep']),
 });
 
@@ -43,6 +45,8 @@ export const ledgerEntrySchema = z.strictObject({
   step: z.string(),
   executionArn: z.string(),
   intendedAt: z.iso.datetime(),
+  /** When the newest try to make it began. */
+  triedAt: z.iso.datetime(),
   /** Id in AWS: volume id, bucket name, task id, …; absent until it is known. */
   resourceId: z.string().optional(),
   createdAt: z.iso.datetime().optional(),
@@ -50,6 +54,8 @@ export const ledgerEntrySchema = z.strictObject({
   readyAt: z.iso.datetime().optional(),
   /** When it became part of the result: from then on clean-up leaves it alone. */
   handedOverAt: z.iso.datetime().optional(),
+  /** When AWS accepted to remove it: from then on not being found means being gone. */
+  removalAskedAt: z.iso.datetime().optional(),
   removedAt: z.iso.datetime().optional(),
   /** Why it was left behind, where clean-up may not or could not remove it. */
   keptBecause: z.string().optional(),
@@ -74,7 +80,7 @@ export const resultSchema = z.strictObject({
       instanceType: z.string(),
       availabilityZone: z.string(),
       started: z.enum(['running', 'not-started', 'not-asked']),
-      /** Why it is not running although it was asked for: the machine is restored all the same. */
+      /** Why it is not running, or its checks have not passed: the machine is restored all the same. */
       startProblem: z.string().optional(),
       statusChecks: z.string().optional(),
       consoleOutput: z.string().optional(),

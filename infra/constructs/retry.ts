@@ -17,10 +17,10 @@ export const RETRY = {
       'Lambda.ServiceException',
       'Lambda.AWSLambdaException',
       'Lambda.SdkClientException',
-      'Lambda.TooManyRequestsException',
       'Lambda.Unknown',
       'Runtime.ExitError',
       'Sandbox.Timedout',
+      'States.Timeout',
     ],
     interval: Duration.seconds(2),
     backoffRate: 2,
@@ -28,23 +28,41 @@ export const RETRY = {
     maxDelay: Duration.seconds(60),
     jitterStrategy: JitterType.FULL,
   },
-  /** A quota frees itself when other work of the account ends: an import takes an hour and more. */
+  /** What was made, or tagged, a moment ago, and is not seen everywhere yet (EC2: up to "a few minutes"). */
+  settling: {
+    errors: ['NotVisible', 'NotAuthorized'],
+    interval: Duration.seconds(5),
+    backoffRate: 1.5,
+    maxAttempts: 12,
+    maxDelay: Duration.seconds(30),
+    jitterStrategy: JitterType.NONE,
+  },
+  /** All of the account's Lambda concurrency is in use, by our own batches or by others: they end after minutes each. */
+  concurrency: {
+    errors: ['Lambda.TooManyRequestsException'],
+    interval: Duration.seconds(5),
+    backoffRate: 1.5,
+    maxAttempts: 240,
+    maxDelay: Duration.seconds(60),
+    jitterStrategy: JitterType.FULL,
+  },
+  /** A quota frees itself when other work of the account ends: imports take hours. Together about a day. */
   quota: {
     errors: ['QuotaReached'],
     interval: Duration.seconds(60),
-    backoffRate: 1.5,
-    maxAttempts: 60,
+    backoffRate: 1.2,
+    maxAttempts: 300,
     maxDelay: Duration.minutes(5),
-    jitterStrategy: JitterType.FULL,
+    jitterStrategy: JitterType.NONE,
   },
-  /** Capacity comes and goes within minutes, or does not. */
+  /** Capacity comes and goes within minutes, or does not: about an hour. */
   capacity: {
     errors: ['InsufficientCapacity'],
     interval: Duration.seconds(30),
-    backoffRate: 2,
-    maxAttempts: 4,
+    backoffRate: 1.5,
+    maxAttempts: 16,
     maxDelay: Duration.minutes(5),
-    jitterStrategy: JitterType.FULL,
+    jitterStrategy: JitterType.NONE,
   },
 } as const satisfies Record<string, RetryProps>;
 

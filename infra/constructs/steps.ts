@@ -10,15 +10,19 @@ export interface StepFunction {
   readonly timeoutSeconds: number;
 }
 
+const ALWAYS = ['transient', 'concurrency', 'settling'] as const satisfies RetryClass[];
+
 export interface StepOptions {
   /** Event of the Lambda; values that begin with `$` are paths into the state. */
   readonly payload: Readonly<Record<string, string>>;
   /** Where the answer goes; `discard` keeps the state as it is. */
   readonly result: `$${string}` | 'discard';
+  /** `nothing`: the state ends with an empty object, whatever it began with. */
+  readonly output?: 'nothing';
   /** Shape given to the answer before it goes there. */
   readonly resultSelector?: Readonly<Record<string, string>>;
   /** Retried besides what passes by itself. */
-  readonly retry?: readonly Exclude<RetryClass, 'transient'>[];
+  readonly retry?: readonly Exclude<RetryClass, (typeof ALWAYS)[number]>[];
 }
 
 /** Turns step names into Task states: every one gets a timeout and a retry class, whoever writes the workflow. */
@@ -45,9 +49,10 @@ export class Steps {
       // The function ends first, with an error of its own that tells more; the rest is for starting it.
       taskTimeout: Timeout.duration(Duration.seconds(found.timeoutSeconds + 60)),
       resultPath: options.result === 'discard' ? JsonPath.DISCARD : options.result,
+      ...(options.output === 'nothing' ? { outputPath: JsonPath.DISCARD } : {}),
       ...(options.resultSelector === undefined ? {} : { resultSelector: { ...options.resultSelector } }),
     });
-    for (const name of ['transient', ...(options.retry ?? [])] as const) task.addRetry(RETRY[name]);
+    for (const name of [...ALWAYS, ...(options.retry ?? [])]) task.addRetry(RETRY[name]);
     return task;
   }
 }

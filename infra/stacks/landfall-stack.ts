@@ -6,6 +6,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { DefinitionBody, type IChainable, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { temporaryBucketPattern } from '../../core/model/temporary-bucket.ts';
 import { makeFunctions } from '../constructs/functions.ts';
 import { Steps } from '../constructs/steps.ts';
 import { stepPermissions } from '../permissions.ts';
@@ -25,8 +26,8 @@ export class LandfallStack extends Stack {
     super(scope, id, props);
     const repository = this.#bucket('Repository');
     const control = this.#bucket('Control');
-    // Names of temporary buckets: 16 hex digits of the restore's hash in the account-regional namespace.
-    const temporaryBucketArn = `arn:${Aws.PARTITION}:s3:::landfall-????????????????-${Aws.ACCOUNT_ID}-${Aws.REGION}-an`;
+    const temporaryBuckets = temporaryBucketPattern({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION });
+    const temporaryBucketArn = `arn:${Aws.PARTITION}:s3:::${temporaryBuckets}`;
     const importRole = this.#importRole(temporaryBucketArn);
     const functions = makeFunctions(this, {
       codeFolder: props.codeFolder,
@@ -108,7 +109,6 @@ export class LandfallStack extends Stack {
             'kms:ReEncrypt*',
           ],
           resources: [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`],
-          conditions: { StringEquals: { 'kms:ViaService': `ec2.${Aws.REGION}.amazonaws.com` } },
         }),
       ],
     });
@@ -121,8 +121,8 @@ export class LandfallStack extends Stack {
     return new StateMachine(this, id, {
       definitionBody: DefinitionBody.fromChainable(workflow(scope)),
       comment: `Landfall: ${id}`,
-      // Above every deadline inside: the last resort, after which the rule on abnormal ends cleans up.
-      timeout: Duration.days(3),
+      // Above every deadline inside, for several waves of disks: the last resort, after which the rule on abnormal ends cleans up.
+      timeout: Duration.days(14),
       logs: {
         destination: new LogGroup(this, `${id}Log`, {
           logGroupName: `/aws/vendedlogs/states/${this.stackName}-${id}`,

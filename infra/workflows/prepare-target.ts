@@ -9,7 +9,9 @@ import { RESTORE } from './payloads.ts';
  * so that the restored system never boots before all its disks are there.
  */
 export function prepareTarget(scope: Construct, steps: Steps): IChainable {
-  const launch = launchTarget(scope, steps).next(takeRootAway(scope, steps));
+  const launch = launchTarget(scope, steps)
+    .next(steps.task(scope, 'ConfigureTarget', 'configure-target', { payload: RESTORE, result: 'discard' }))
+    .next(takeRootAway(scope, steps));
   return steps
     .task(scope, 'IsolateTarget', 'isolate-target', { payload: RESTORE, result: 'discard' })
     .next(

@@ -14,9 +14,10 @@ import { DISK } from './payloads.ts';
 
 // VM Import runs 20 import tasks at once in an account and Region (AWS General Reference, VM Import/Export quotas).
 const DISKS_AT_ONCE = 20;
-// 32 Lambdas move 2.3 GiB/s by Lambda's own 75 MiB/s; 20 disks of them stay under a Region's 1,000 at once.
-const BATCHES_AT_ONCE = 32;
-const DAY_SECONDS = 86_400;
+// 16 Lambdas move 1.2 GiB/s by Lambda's own 75 MiB/s; 20 disks of them leave room in a Region's 1,000 at once.
+const BATCHES_AT_ONCE = 16;
+// VM Import promises no speed; the largest disk it takes needs 32 MiB/s to be done by then.
+const IMPORT_DEADLINE_SECONDS = 3 * 86_400;
 
 /** Strategy `upload`: every disk becomes a RAW object, then a snapshot, then a volume; all disks at once. */
 export function restoreDisks(scope: Construct, steps: Steps): IChainable {
@@ -61,6 +62,7 @@ function uploadDisk(scope: Construct, steps: Steps): Chain {
       .task(scope, 'UploadBatch', 'upload-batch', {
         payload: { ...DISK, 'uploadId.$': '$.uploadId', 'from.$': '$.from', 'to.$': '$.to' },
         result: 'discard',
+        output: 'nothing',
       })
       .addCatch(noteFailure(scope, steps, 'OfBatch'), { resultPath: '$.failure' }),
   );
@@ -89,10 +91,10 @@ function importDisk(scope: Construct, steps: Steps): Chain {
       at: '$.import',
       payload: { ...DISK, 'taskId.$': '$.import.taskId' },
       ready: ['completed'],
-      waiting: ['active', 'updating', 'validating', 'validated', 'converting', 'not-visible-yet'],
+      waiting: ['pending', 'active', 'updating', 'validating', 'validated', 'converting', 'not-visible-yet'],
       // A failed import is never called that: its task is deleted, with the reason in its message.
       failed: ['deleting', 'deleted', 'error', 'cancelled', 'missing'],
-      deadlineSeconds: DAY_SECONDS,
+      deadlineSeconds: IMPORT_DEADLINE_SECONDS,
       error: 'Import',
     }),
   );
@@ -129,7 +131,7 @@ function noteFailure(scope: Construct, steps: Steps, suffix: string): IChainable
   return steps
     .task(scope, `NoteFailure${suffix}`, 'note-failure', {
       payload: { ...DISK, 'failure.$': '$.failure' },
-      result: 'discard',
+      result: '$.failure',
     })
     .next(new Fail(scope, `Fail${suffix}`, { errorPath: '$.failure.Error', causePath: '$.failure.Cause' }));
 }

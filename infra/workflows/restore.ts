@@ -29,7 +29,12 @@ export function restoreWorkflow(scope: Construct, steps: Steps): IChainable {
       .next(createTemporaryBucket(scope, steps))
       .next(disksAndTarget(scope, steps))
       .next(attachVolumes(scope, steps))
-      .next(steps.task(scope, 'ConfigureTarget', 'configure-target', { payload: RESTORE, result: 'discard' }))
+      .next(
+        steps.task(scope, 'SetVolumeLifetimes', 'set-volume-lifetimes', {
+          payload: RESTORE,
+          result: 'discard',
+        }),
+      )
       .next(steps.task(scope, 'HandOver', 'hand-over', { payload: RESTORE, result: 'discard' })),
     output: { 'restore.$': '$[0].restore' },
     onFailure: failed,

@@ -3,6 +3,7 @@ import { claimKey, claimSchema } from '../../core/model/restore-record.ts';
 import { moveClaim } from '../runtime/claim.ts';
 import { readRecord } from '../runtime/control-bucket.ts';
 import { endingSchema, failureOf, noteFailure } from '../runtime/failure.ts';
+import { finishHandOver } from '../runtime/hand-over.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
@@ -21,8 +22,9 @@ export const handler = makeStep(endingSchema, async (ending) => {
   const { attempt, onFailure, state } = stored.value;
   if (failure) await noteFailure({ restoreId, attempt }, { error: failure.Error, cause: failure.Cause });
   if (state === 'closed') return { restoreId, attempt, work: 'none' as const, poll: firstPoll(5, 30) };
-  await moveClaim(restoreId, attempt, 'closing');
-  const keep = failure !== undefined && onFailure === 'keep';
+  const { handedOverAt } = await moveClaim(restoreId, attempt, 'closing');
+  if (handedOverAt !== undefined) await finishHandOver({ restoreId, attempt });
+  const keep = failure !== undefined && onFailure === 'keep' && handedOverAt === undefined;
   return { restoreId, attempt, work: keep ? ('keep' as const) : ('remove' as const), poll: firstPoll(5, 30) };
 });
 

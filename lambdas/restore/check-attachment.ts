@@ -1,6 +1,7 @@
-import { DescribeVolumesCommand } from '@aws-sdk/client-ec2';
+import { DescribeVolumesCommand, type VolumeAttachment } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
+import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { markReady, plannedDisk, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
@@ -21,8 +22,7 @@ const inputSchema = restoreContextSchema.extend({
 export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ...context }) => {
   const { deviceName } = plannedDisk(await readPlan(context), diskId);
   const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
-  const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
-  const attachment = Volumes[0]?.Attachments?.[0];
+  const attachment = await describeAttachment(volumeId);
   const status = attachment?.State ?? unseen(poll);
   if (attachment && (attachment.InstanceId !== instanceId || attachment.Device !== deviceName)) {
     throw new AttachedElsewhere(
@@ -33,3 +33,13 @@ export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ..
   const message = `volume ${volumeId} of disk ${diskId} is ${status} at ${instanceId} ${deviceName}`;
   return { status, message, volumeId, poll: nextPoll(poll) };
 });
+
+async function describeAttachment(volumeId: string): Promise<VolumeAttachment | undefined> {
+  try {
+    const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
+    return Volumes[0]?.Attachments?.[0];
+  } catch (error) {
+    if (awsErrorCode(error) === 'InvalidVolume.NotFound') return undefined;
+    throw error;
+  }
+}

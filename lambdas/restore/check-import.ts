@@ -1,6 +1,7 @@
-import { CreateTagsCommand, DescribeImportSnapshotTasksCommand } from '@aws-sdk/client-ec2';
+import { CreateTagsCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { ec2 } from '../runtime/ec2.ts';
+import { describeImportTask } from '../runtime/import-task.ts';
 import { makeTagged, markReady, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -16,13 +17,11 @@ const inputSchema = restoreContextSchema.extend({
  * the task only. The message is AWS's own text, for people; nothing is decided by it.
  */
 export const handler = makeStep(inputSchema, async ({ diskId, taskId, poll, ...context }) => {
-  const { ImportSnapshotTasks = [] } = await ec2.send(
-    new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [taskId] }),
-  );
-  const detail = ImportSnapshotTasks[0]?.SnapshotTaskDetail;
+  const detail = (await describeImportTask(taskId))?.SnapshotTaskDetail;
   const status = detail?.Status ?? unseen(poll);
   const message = `import task ${taskId} of disk ${diskId} is ${status}: ${detail?.StatusMessage ?? 'no message'}`;
-  const snapshotId = detail?.SnapshotId;
+  // An empty id is what a task without a snapshot may show.
+  const snapshotId = detail?.SnapshotId || undefined;
   if (status === 'completed' && snapshotId !== undefined) {
     await makeTagged(
       context,

@@ -1,17 +1,22 @@
+import { LandfallError } from '../../core/model/errors.ts';
 import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts';
-import { amendEntry, type RestoreContext, readLedger, restoreContextSchema } from '../runtime/ledger.ts';
+import { nameAwsError } from '../runtime/aws-errors.ts';
+import { amendEntry, readLedger, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { removeBucket } from './clean-up/bucket.ts';
 import { removeImage } from './clean-up/image.ts';
 import { removeImportTask } from './clean-up/import-task.ts';
 import { removeInstance } from './clean-up/instance.ts';
-import type { Removal, Removing } from './clean-up/removal.ts';
+import { going, kept, type Removal, type Removing } from './clean-up/removal.ts';
 import { removeSecurityGroup } from './clean-up/security-group.ts';
 import { removeSnapshot } from './clean-up/snapshot.ts';
 import { removeVolume } from './clean-up/volume.ts';
 
 const inputSchema = restoreContextSchema.extend({ poll: pollSchema });
+
+// Fresh tags take minutes to count, throttling to end; what is refused for longer is refused for good.
+const REFUSAL_SECONDS = 900;
 
 /** How each kind is removed; uploads and attachments end with their bucket and instance. */
 const REMOVERS: Readonly<Partial<Record<LedgerKind, (removing: Removing) => Promise<Removal>>>> = {
@@ -48,13 +53,13 @@ const WAITS_FOR: Readonly<Partial<Record<LedgerKind, readonly LedgerKind[]>>> = 
  */
 export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
   const entries = await readLedger(context);
+  const waitedSeconds = poll.waitedSeconds;
   const left = new Map<LedgerKind, number>();
   const waiting: string[] = [];
   for (const kind of ORDER) {
-    const blockers = WAITS_FOR[kind] ?? [];
-    const blocked = blockers.some((blocker) => (left.get(blocker) ?? 0) > 0);
     const open = entries.filter((entry) => entry.kind === kind && isOpen(entry));
-    const undone = blocked ? open.map(describe) : await removeAll(open, { context, entries });
+    const blocked = (WAITS_FOR[kind] ?? []).some((blocker) => (left.get(blocker) ?? 0) > 0);
+    const undone = blocked ? open.map(describe) : await removeAll(open, { context, entries, waitedSeconds });
     if (undone.length > 0) left.set(kind, undone.length);
     waiting.push(...undone);
   }
@@ -73,26 +78,41 @@ const isOpen = ({ handedOverAt, removedAt, keptBecause }: LedgerEntry): boolean 
 const describe = ({ kind, name, resourceId }: LedgerEntry): string => `${kind} ${resourceId ?? name}`;
 
 /** Takes the next step for each; returns those that are not gone yet. */
-async function removeAll(
-  open: readonly LedgerEntry[],
-  { context, entries }: { context: RestoreContext; entries: readonly LedgerEntry[] },
-): Promise<string[]> {
+async function removeAll(open: readonly LedgerEntry[], pass: Omit<Removing, 'entry'>): Promise<string[]> {
   const undone: string[] = [];
   for (const entry of open) {
-    const removal = await REMOVERS[entry.kind]?.({ context, entry, entries });
-    switch (removal?.outcome) {
-      case 'gone':
-        await amendEntry(context, entry, {
-          removedAt: new Date().toISOString(),
-          ...(removal.resourceId === undefined ? {} : { resourceId: removal.resourceId }),
-        });
-        break;
-      case 'kept':
-        await amendEntry(context, entry, { keptBecause: removal.because });
-        break;
-      default:
-        undone.push(describe(entry));
-    }
+    const removal = await removeOne({ ...pass, entry });
+    const changes = changesOf(removal);
+    if (changes) await amendEntry(pass.context, entry, changes);
+    if (removal.outcome === 'going') undone.push(describe(entry));
   }
   return undone;
+}
+
+/** One thing that refuses to go must not keep the others: after a while it is kept, with AWS's reason. */
+async function removeOne(removing: Removing): Promise<Removal> {
+  try {
+    return (
+      (await REMOVERS[removing.entry.kind]?.(removing)) ?? kept(`nothing removes a ${removing.entry.kind}`)
+    );
+  } catch (error) {
+    const named = nameAwsError(error);
+    if (!(named instanceof LandfallError)) throw error;
+    return removing.waitedSeconds < REFUSAL_SECONDS ? going : kept(named.message);
+  }
+}
+
+function changesOf(removal: Removal): Parameters<typeof amendEntry>[2] | undefined {
+  const moment = new Date().toISOString();
+  switch (removal.outcome) {
+    case 'gone':
+      return {
+        removedAt: moment,
+        ...(removal.resourceId === undefined ? {} : { resourceId: removal.resourceId }),
+      };
+    case 'kept':
+      return { keptBecause: removal.because };
+    case 'going':
+      return removal.asked ? { removalAskedAt: moment } : undefined;
+  }
 }

@@ -1,16 +1,11 @@
-import {
-  type CompletedPart,
-  CompleteMultipartUploadCommand,
-  HeadObjectCommand,
-  ListPartsCommand,
-} from '@aws-sdk/client-s3';
+import { type CompletedPart, ListPartsCommand } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
 import type { PlannedDisk } from '../../core/model/plan.ts';
-import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { markReady, plannedDisk, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
+import { completeUpload, objectSize } from './upload/complete.ts';
 import { partsOf } from './upload/parts.ts';
 
 /** The parts in S3 do not add up to the disk. */
@@ -25,17 +20,15 @@ export const handler = makeStep(inputSchema, async ({ diskId, uploadId, ...conte
   const plan = await readPlan(context);
   const disk = plannedDisk(plan, diskId);
   const object = { Bucket: plan.temporaryBucket, Key: disk.objectKey };
-  if ((await completedSize(object)) !== disk.size) {
+  // An earlier try may have completed it and lost the answer.
+  if ((await objectSize(object)) !== disk.size) {
     const parts = await listParts({ ...object, UploadId: uploadId });
     checkParts(disk, parts);
-    await s3.send(
-      new CompleteMultipartUploadCommand({
-        ...object,
-        UploadId: uploadId,
-        MpuObjectSize: disk.size,
-        MultipartUpload: { Parts: parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) },
-      }),
-    );
+    await completeUpload(object, {
+      uploadId,
+      parts: parts.map(({ PartNumber, ETag, ChecksumCRC32 }) => ({ PartNumber, ETag, ChecksumCRC32 })),
+      bytes: disk.size,
+    });
   }
   await markReady(context, { kind: 'upload', name: diskId });
   return { bytes: disk.size };
@@ -63,16 +56,5 @@ function checkParts(disk: PlannedDisk, listed: readonly ListedPart[]): void {
     throw new UploadIncomplete(
       `part ${number} of disk ${disk.id} should hold ${bytes} bytes, S3 has ${sizes.get(number) ?? 'none'}`,
     );
-  }
-}
-
-/** Size of the finished object: an earlier try may have completed it and lost the answer. */
-async function completedSize(object: { Bucket: string; Key: string }): Promise<number | undefined> {
-  try {
-    return (await s3.send(new HeadObjectCommand(object))).ContentLength;
-  } catch (error) {
-    const code = awsErrorCode(error);
-    if (code === 'NotFound' || code === 'NoSuchKey') return undefined;
-    throw error;
   }
 }

@@ -13,7 +13,7 @@ import { moveClaim } from '../runtime/claim.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { endingSchema, failureOf, readableCause, readFailure, type StateError } from '../runtime/failure.ts';
-import { readLedger } from '../runtime/ledger.ts';
+import { readClaim, readLedger } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
 
 const inputSchema = endingSchema.extend({
@@ -36,7 +36,7 @@ export const handler = makeStep(inputSchema, async (input) => {
   const plan = (await readRecord(planKey(restoreId, attempt), planSchema))?.value;
   const entries = await readLedger(context);
   const failure = await originalError(input);
-  const handedOver = entries.some(isResult);
+  const handedOver = (await readClaim(restoreId)).value.handedOverAt !== undefined;
   const result: RestoreResult = {
     restoreId,
     attempt,
@@ -107,7 +107,6 @@ async function instanceOf(
   const instanceId = entries.find((entry) => entry.kind === 'instance' && isResult(entry))?.resourceId;
   if (instanceId === undefined) return {};
   const problem = ending.state.startFailure ?? failureOf(ending);
-  const started = !target.powerOn ? 'not-asked' : problem ? 'not-started' : 'running';
   const state = target.powerOn ? await instanceState(instanceId) : undefined;
   return {
     instance: {
@@ -115,9 +114,9 @@ async function instanceOf(
       name: target.name,
       instanceType: target.instanceType,
       availabilityZone: target.availabilityZone,
-      started,
+      started: !target.powerOn ? 'not-asked' : state === 'running' ? 'running' : 'not-started',
       ...(problem === undefined ? {} : { startProblem: readableCause(problem.Cause) }),
-      ...(started === 'running' ? { statusChecks: 'ok' } : {}),
+      ...(state === 'running' ? { statusChecks: problem === undefined ? 'ok' : 'not passed' } : {}),
       ...(state === 'running' ? await consoleOutput(instanceId) : {}),
     },
   };

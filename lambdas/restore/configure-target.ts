@@ -5,12 +5,14 @@ import {
   ModifyInstanceAttributeCommand,
   ModifyNetworkInterfaceAttributeCommand,
 } from '@aws-sdk/client-ec2';
-import type { Plan } from '../../core/model/plan.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
 
-/** Gives the stopped target what it was launched without: its security groups, profile and the disks' end with it. */
+/**
+ * Gives the stopped target what it was launched without: its security groups and its instance profile. It is done
+ * before the disks are there, so that a refusal shows early; the target does not run again before they are.
+ */
 export const handler = makeStep(restoreContextSchema, async (context) => {
   const plan = await readPlan(context);
   const InstanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
@@ -18,9 +20,6 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
   if (!plan.target.sourceDestCheck) {
     await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, SourceDestCheck: { Value: false } }));
   }
-  await ec2.send(
-    new ModifyInstanceAttributeCommand({ InstanceId, BlockDeviceMappings: deleteOnTermination(plan) }),
-  );
   await setProfile(InstanceId, plan.target.iamInstanceProfile);
   return { instanceId: InstanceId };
 });
@@ -30,16 +29,6 @@ async function setSecurityGroups(InstanceId: string, Groups: string[]): Promise<
   for (const { NetworkInterfaceId } of Reservations[0]?.Instances?.[0]?.NetworkInterfaces ?? []) {
     await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups }));
   }
-}
-
-// Volumes attached after launch outlive their instance unless they are told otherwise.
-function deleteOnTermination({
-  disks,
-}: Plan): { DeviceName: string; Ebs: { DeleteOnTermination: boolean } }[] {
-  return disks.map(({ deviceName, deleteOnTermination: DeleteOnTermination }) => ({
-    DeviceName: deviceName,
-    Ebs: { DeleteOnTermination },
-  }));
 }
 
 async function setProfile(InstanceId: string, Name: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import { CreateSnapshotCommand, DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
-import { ec2 } from '../runtime/ec2.ts';
+import { ec2, ec2Once } from '../runtime/ec2.ts';
 import { entryFilters, makeOnce, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -21,7 +21,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
       return Snapshots[0]?.SnapshotId;
     },
     create: async ({ tags }) => {
-      const { SnapshotId } = await ec2.send(
+      const { SnapshotId } = await ec2Once.send(
         new CreateSnapshotCommand({
           VolumeId: volumeId,
           Description: `landfall restore ${plan.restoreId}: empty root of the launch image`,

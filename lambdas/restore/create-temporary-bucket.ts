@@ -5,39 +5,48 @@ import {
   PutBucketTaggingCommand,
   PutPublicAccessBlockCommand,
 } from '@aws-sdk/client-s3';
-import type { z } from 'zod';
+import { hasAccountRegionalNames } from '../../core/model/temporary-bucket.ts';
 import { awsErrorCode } from '../runtime/aws-errors.ts';
-import { makeOnce, markReady, readPlan, restoreContextSchema, type Tag } from '../runtime/ledger.ts';
+import {
+  makeOnce,
+  markReady,
+  type RestoreContext,
+  readEntry,
+  readPlan,
+  restoreContextSchema,
+  type Tag,
+  temporaryTags,
+} from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { environment, makeStep } from '../runtime/step.ts';
 
 // Only a last safety net: an import may queue for days, and clean-up removes the bucket long before.
 const LIFECYCLE_DAYS = 30;
 
-// The two Regions without account-regional bucket names (Amazon S3 User Guide, general purpose bucket namespaces).
-const GLOBAL_NAMESPACE_REGIONS = new Set(['me-south-1', 'me-central-1']);
-
 const entry = { kind: 'bucket', name: 'temporary' } as const;
 
 /** Creates the restore's own bucket: private, encrypted, tagged, emptied by itself after a month at the latest. */
-export const handler = makeStep(
-  restoreContextSchema,
-  async (context: z.output<typeof restoreContextSchema>) => {
-    const { temporaryBucket } = await readPlan(context);
-    await makeOnce({
-      context,
-      entry,
-      step: 'create-temporary-bucket',
-      create: async ({ tags }) => {
-        await createBucket(temporaryBucket);
-        await protectBucket(temporaryBucket, tags);
-        return temporaryBucket;
-      },
-    });
-    await markReady(context, entry);
-    return { bucket: temporaryBucket };
-  },
-);
+export const handler = makeStep(restoreContextSchema, async (context) => {
+  const { temporaryBucket } = await readPlan(context);
+  const intendedAt = await makeBucket(context, temporaryBucket);
+  // Not part of making it: what is refused here must not look as if there were no bucket.
+  await protectBucket(temporaryBucket, temporaryTags(context, entry, intendedAt));
+  await markReady(context, entry);
+  return { bucket: temporaryBucket };
+});
+
+async function makeBucket(context: RestoreContext, bucket: string): Promise<string> {
+  await makeOnce({
+    context,
+    entry,
+    step: 'create-temporary-bucket',
+    create: async () => {
+      await createBucket(bucket);
+      return bucket;
+    },
+  });
+  return (await readEntry(context, entry))?.intendedAt ?? new Date().toISOString();
+}
 
 async function createBucket(Bucket: string): Promise<void> {
   const region = environment().AWS_REGION;
@@ -45,7 +54,7 @@ async function createBucket(Bucket: string): Promise<void> {
     await s3.send(
       new CreateBucketCommand({
         Bucket,
-        ...(GLOBAL_NAMESPACE_REGIONS.has(region) ? {} : { BucketNamespace: 'account-regional' }),
+        ...(hasAccountRegionalNames(region) ? { BucketNamespace: 'account-regional' } : {}),
         // us-east-1 is the one region that must not be named.
         ...(region === 'us-east-1'
           ? {}

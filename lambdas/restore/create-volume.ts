@@ -1,5 +1,6 @@
 import { CreateVolumeCommand, type VolumeType } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
+import type { PlannedDisk, PlannedTarget } from '../../core/model/plan.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import {
   makeOnce,
@@ -36,9 +37,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
           ...(disk.throughput === undefined ? {} : { Throughput: disk.throughput }),
           ...(disk.encrypted ? { Encrypted: true } : {}),
           ...(disk.kmsKeyId === undefined ? {} : { KmsKeyId: disk.kmsKeyId }),
-          TagSpecifications: [
-            { ResourceType: 'volume', Tags: [...tags, ...nameTag(plan.target.name, diskId, disk.tags)] },
-          ],
+          TagSpecifications: [{ ResourceType: 'volume', Tags: [...tags, ...volumeTags(plan.target, disk)] }],
         }),
       );
       return VolumeId ?? '';
@@ -47,6 +46,10 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
   return { volumeId, poll: firstPoll(5, 30) };
 });
 
-function nameTag(targetName: string, diskId: string, tags: Readonly<Record<string, string>>): Tag[] {
-  return Object.entries({ Name: `${targetName} ${diskId}`, ...tags }).map(([Key, Value]) => ({ Key, Value }));
+// A tag's value holds 256 characters.
+const NAME_CHARACTERS = 256;
+
+function volumeTags({ name, tags }: PlannedTarget, disk: PlannedDisk): Tag[] {
+  const Name = `${name} ${disk.id}`.slice(0, NAME_CHARACTERS);
+  return Object.entries({ Name, ...disk.tags, ...tags }).map(([Key, Value]) => ({ Key, Value }));
 }

@@ -3,7 +3,8 @@ import {
   DescribeSecurityGroupsCommand,
   RevokeSecurityGroupEgressCommand,
 } from '@aws-sdk/client-ec2';
-import { ec2 } from '../runtime/ec2.ts';
+import { NotVisible } from '../runtime/aws-errors.ts';
+import { ec2, ec2Once } from '../runtime/ec2.ts';
 import { clientToken, makeOnce, markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
 
@@ -33,7 +34,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     step: 'isolate-target',
     find,
     create: async ({ tags }) => {
-      const { GroupId } = await ec2.send(
+      const { GroupId } = await ec2Once.send(
         new CreateSecurityGroupCommand({
           GroupName,
           Description: `landfall restore ${restoreId}: no traffic`,
@@ -52,7 +53,9 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
 /** A new group lets everything out; this takes away whatever rule is still there. */
 async function revokeEgress(groupId: string): Promise<void> {
   const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [groupId] }));
-  const rules = SecurityGroups[0]?.IpPermissionsEgress ?? [];
+  const [group] = SecurityGroups;
+  if (!group) throw new NotVisible(`security group ${groupId} is not visible yet`);
+  const rules = group.IpPermissionsEgress ?? [];
   if (rules.length === 0) return;
   await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: rules }));
 }

@@ -30,7 +30,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     context,
     entry,
     step: 'launch-target',
-    create: async ({ clientToken, tags }) => {
+    create: async ({ clientToken, tags, intendedAt }) => {
       const { Instances = [] } = await ec2.send(
         new RunInstancesCommand({
           ...launchSettings(target, imageId, groupId),
@@ -39,7 +39,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
             { ResourceType: 'instance', Tags: [...tags, ...targetTags(target)] },
             {
               ResourceType: 'volume',
-              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }),
+              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, intendedAt),
             },
           ],
         }),
@@ -77,9 +77,14 @@ function launchSettings(target: PlannedTarget, ImageId: string, groupId: string)
     },
     // Before hand-over the target is temporary: a shutdown from inside must not end it behind our back.
     InstanceInitiatedShutdownBehavior: 'stop',
-    BlockDeviceMappings: (launchImage.kind === 'existing' ? launchImage.otherDeviceNames : []).map(
-      (DeviceName) => ({ DeviceName, NoDevice: '' }),
-    ),
+    BlockDeviceMappings: [
+      // The root it brings ends with it, should it end before the root is taken away.
+      { DeviceName: launchImage.rootDeviceName, Ebs: { DeleteOnTermination: true } },
+      ...(launchImage.kind === 'existing' ? launchImage.otherDeviceNames : []).map((DeviceName) => ({
+        DeviceName,
+        NoDevice: '',
+      })),
+    ],
   };
 }
 

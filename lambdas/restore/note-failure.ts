@@ -14,5 +14,5 @@ const inputSchema = restoreContextSchema.extend({
  */
 export const handler = makeStep(inputSchema, async ({ diskId, failure, ...context }) => {
   await noteFailure(context, { error: failure.Error, cause: failure.Cause, diskId });
-  return {};
+  return failure;
 });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
 import { InvalidId, parseRestoreId, type RestoreId } from '../../core/model/ids.ts';
@@ -6,6 +5,7 @@ import type { Manifest } from '../../core/model/manifest.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import { parseRestoreRequest, type RestoreRequest } from '../../core/model/request.ts';
 import { planKey } from '../../core/model/restore-record.ts';
+import { temporaryBucketName } from '../../core/model/temporary-bucket.ts';
 import {
   findRestorePoint,
   type Repository,
@@ -66,20 +66,23 @@ export const handler = makeStep(inputSchema, async (input) => {
     strategy: 'upload',
     strategyReason:
       request.strategy === 'auto' ? 'the only strategy this version has' : 'the request asks for it',
-    temporaryBucket: temporaryBucketName(restoreId, attempt),
+    temporaryBucket: temporaryBucketName(
+      { restoreId, attempt },
+      { accountId: environment().ACCOUNT_ID, region: environment().AWS_REGION },
+    ),
     zeroObjectBytes: largestPartBytes(decided.disks),
     ...decided,
     warnings: findings.warnings,
     ...(request.reason === undefined ? {} : { reason: request.reason }),
     onFailure: request.onFailure,
   };
-  await writePlanOnce(plan);
+  const { disks, target } = await writePlanOnce(plan);
   return {
     restoreId,
     attempt,
-    disks: plan.disks.map(({ id }) => ({ diskId: id })),
-    launchImage: plan.target.launchImage.kind,
-    powerOn: plan.target.powerOn,
+    disks: disks.map(({ id }) => ({ diskId: id })),
+    launchImage: target.launchImage.kind,
+    powerOn: target.powerOn,
   };
 });
 
@@ -160,19 +163,11 @@ async function decide(
   return target && { target, disks };
 }
 
-/**
- * Name of the temporary bucket, in the account-regional namespace, where nobody else can take it. It differs from
- * attempt to attempt: a deleted bucket's name is not free at once.
- */
-function temporaryBucketName(restoreId: string, attempt: number): string {
-  const { ACCOUNT_ID, AWS_REGION } = environment();
-  const hash = createHash('sha256').update(`${restoreId}/${attempt}`).digest('hex').slice(0, 16);
-  return `landfall-${hash}-${ACCOUNT_ID}-${AWS_REGION}-an`;
-}
-
-/** A step that runs twice must not change its mind: the first plan stands. */
-async function writePlanOnce(plan: Plan): Promise<void> {
+/** A step that runs twice must not change its mind: the first plan stands, and is returned. */
+async function writePlanOnce(plan: Plan): Promise<Plan> {
   const key = planKey(plan.restoreId, plan.attempt);
-  if (await readRecord(key, planSchema)) return;
+  const stored = await readRecord(key, planSchema);
+  if (stored) return stored.value;
   await writeRecord(key, plan, { replaces: 'nothing' });
+  return plan;
 }

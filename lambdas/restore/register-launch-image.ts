@@ -1,6 +1,6 @@
 import { DescribeImagesCommand, RegisterImageCommand } from '@aws-sdk/client-ec2';
 import type { LaunchImage } from '../../core/model/plan.ts';
-import { ec2 } from '../runtime/ec2.ts';
+import { ec2, ec2Once } from '../runtime/ec2.ts';
 import {
   clientToken,
   entryFilters,
@@ -30,7 +30,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
       return Images[0]?.ImageId;
     },
     create: async ({ tags }) => {
-      const { ImageId } = await ec2.send(
+      const { ImageId } = await ec2Once.send(
         new RegisterImageCommand({
           // Unique in account and region, 3 to 128 characters: a second try cannot make a second image.
           Name: `landfall-${clientToken(context, entry)}`,

@@ -4,6 +4,7 @@ import { makeOnce, plannedDisk, readPlan, restoreContextSchema } from '../runtim
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
 import { cutIntoBatches } from './upload/batches.ts';
+import { PART_CHECKSUM } from './upload/complete.ts';
 
 const inputSchema = restoreContextSchema.extend({ diskId: z.string() });
 
@@ -22,7 +23,9 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
       return Uploads.find((upload) => upload.Key === Key)?.UploadId;
     },
     create: async () => {
-      const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+      const { UploadId } = await s3.send(
+        new CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm: PART_CHECKSUM }),
+      );
       return UploadId ?? '';
     },
   });

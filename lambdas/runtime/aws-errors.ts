@@ -24,6 +24,18 @@ export class InsufficientCapacity extends LandfallError {
   override readonly name = 'InsufficientCapacity';
 }
 
+/** AWS does not know, or not yet, what was named: what was just made may take minutes to be seen everywhere. */
+export class NotVisible extends LandfallError {
+  override readonly name = 'NotVisible';
+  override readonly retryable = true;
+}
+
+/** AWS denies the call. Our permissions hang on tags, and fresh tags take their time to count. */
+export class NotAuthorized extends LandfallError {
+  override readonly name = 'NotAuthorized';
+  override readonly retryable = true;
+}
+
 /** AWS refused the call; making it again unchanged would be refused again. */
 export class AwsRefused extends LandfallError {
   override readonly name = 'AwsRefused';
@@ -39,6 +51,9 @@ const THROTTLES = new Set([
   'TooManyRequestsException',
   'SlowDown',
   'EC2ThrottledException',
+  // Not a rate, but as passing: somebody else is at the same bucket or tags right now.
+  'OperationAborted',
+  'ConcurrentTagAccess',
   'SnapshotCreationPerVolumeRateExceeded',
 ]);
 
@@ -56,6 +71,8 @@ const CAPACITY = new Set([
   'InsufficientVolumeCapacity',
   'InsufficientCapacity',
 ]);
+
+const DENIALS = new Set(['UnauthorizedOperation', 'AccessDenied', 'AccessDeniedException']);
 
 // A connection that broke or timed out says nothing about whether the call was carried out.
 const CONNECTION = new Set([
@@ -76,12 +93,24 @@ export function awsErrorCode(error: unknown): string | undefined {
   return error.name;
 }
 
-/** Whether AWS answered, and the answer was a definite no: nothing was made. */
+// Names of ours that are unique in account or VPC: an earlier try of the same step took them.
+const MADE_ALREADY = new Set(['InvalidAMIName.Duplicate', 'InvalidGroup.Duplicate']);
+
+/** Whether AWS refused to make a thing because it is there, under the name that only this step gives. */
+export function isMadeAlready(error: unknown): boolean {
+  return MADE_ALREADY.has(awsErrorCode(error) ?? '');
+}
+
+const REFUSALS = [AwsRefused, NotAuthorized, NotVisible, QuotaReached, InsufficientCapacity];
+
+/**
+ * Whether AWS answered, and the answer was a definite no: nothing was made. A token that was used with other
+ * parameters is none: something was made with it.
+ */
 export function isDefiniteRefusal(error: unknown): boolean {
+  if (/^Idempotent/.test(awsErrorCode(error) ?? '')) return false;
   const named = nameAwsError(error);
-  return (
-    named instanceof AwsRefused || named instanceof QuotaReached || named instanceof InsufficientCapacity
-  );
+  return REFUSALS.some((refusal) => named instanceof refusal);
 }
 
 /** Gives an error of the SDK, or of a store on S3, the class of its cause; every other error is returned as it is. */
@@ -101,6 +130,8 @@ export function nameAwsError(error: unknown): unknown {
   if (QUOTAS.has(code)) return new QuotaReached(message, { cause: error });
   if (CAPACITY.has(code)) return new InsufficientCapacity(message, { cause: error });
   if (httpStatus(error) >= 500) return new ServiceUnavailable(message, { cause: error });
+  if (/\.NotFound$/.test(code)) return new NotVisible(message, { cause: error });
+  if (DENIALS.has(code)) return new NotAuthorized(message, { cause: error });
   return new AwsRefused(message, { cause: error });
 }
 

@@ -1,6 +1,7 @@
 import { LandfallError } from '../../core/model/errors.ts';
 import { type Claim, claimKey, claimSchema } from '../../core/model/restore-record.ts';
 import { readRecord, writeRecord } from './control-bucket.ts';
+import { RestoreClosing, type RestoreContext, readClaim } from './ledger.ts';
 
 /** Another execution works on this restore, or its leftovers are not cleaned up yet. */
 export class RestoreInProgress extends LandfallError {
@@ -38,10 +39,28 @@ export async function claimRestore({
   return claim.attempt;
 }
 
-/** Moves a claim on; moving it to the state it is in already is fine. */
-export async function moveClaim(restoreId: string, attempt: number, state: Claim['state']): Promise<void> {
-  const key = claimKey(restoreId);
-  const stored = await readRecord(key, claimSchema);
-  if (!stored || stored.value.attempt !== attempt || stored.value.state === state) return;
-  await writeRecord(key, { ...stored.value, state }, { replaces: stored.etag });
+/**
+ * The point of no return, in one conditional write: either this restore is handed over, or its clean-up has begun.
+ * @throws RestoreClosing when clean-up was first, RecordChanged when both came at once
+ */
+export async function claimHandOver({ restoreId, attempt }: RestoreContext): Promise<void> {
+  const { value, etag } = await readClaim(restoreId);
+  if (value.attempt === attempt && value.handedOverAt !== undefined) return;
+  if (value.attempt !== attempt || value.state !== 'open') {
+    throw new RestoreClosing(`restore ${restoreId}, attempt ${attempt} is being cleaned up`);
+  }
+  await writeRecord(
+    claimKey(restoreId),
+    { ...value, handedOverAt: new Date().toISOString() },
+    { replaces: etag },
+  );
+}
+
+/** Moves a claim on, and returns it; moving it to the state it is in already is fine. @throws RecordChanged */
+export async function moveClaim(restoreId: string, attempt: number, state: Claim['state']): Promise<Claim> {
+  const { value, etag } = await readClaim(restoreId);
+  if (value.attempt !== attempt || value.state === state) return value;
+  const moved = { ...value, state };
+  await writeRecord(claimKey(restoreId), moved, { replaces: etag });
+  return moved;
 }

@@ -33,7 +33,8 @@ export function readableCause(cause: string): string {
   }
 }
 
-export const stateErrorSchema = z.object({ Error: z.string(), Cause: z.string() });
+/** An error's output in the States language; a timeout of Step Functions itself may carry no cause. */
+export const stateErrorSchema = z.object({ Error: z.string(), Cause: z.string().default('') });
 export type StateError = z.infer<typeof stateErrorSchema>;
 
 /** How the execution ended, as the state machine or EventBridge's event tells it. */

@@ -13,7 +13,7 @@ import {
   planKey,
   TAG,
 } from '../../core/model/restore-record.ts';
-import { isDefiniteRefusal } from './aws-errors.ts';
+import { isDefiniteRefusal, isMadeAlready, ServiceUnavailable } from './aws-errors.ts';
 import {
   listRecords,
   RecordChanged,
@@ -81,13 +81,16 @@ export interface Tag {
   Value: string;
 }
 
-/** Tags of a temporary thing: whose it is, which entry it belongs to, when it may be swept. */
-export function temporaryTags(context: RestoreContext, entry: EntryName): Tag[] {
+/**
+ * Tags of a temporary thing: whose it is, which entry it belongs to, when it may be swept. `intendedAt` is the
+ * entry's: every try must send the same tags, or EC2 refuses the token as used for another request.
+ */
+export function temporaryTags(context: RestoreContext, entry: EntryName, intendedAt: string): Tag[] {
   return [
     { Key: TAG.restore, Value: context.restoreId },
     { Key: TAG.role, Value: 'temporary' },
     { Key: TAG.entry, Value: entryTag(context, entry) },
-    { Key: TAG.expires, Value: new Date(Date.now() + EXPIRY_DAYS * DAY_MS).toISOString() },
+    { Key: TAG.expires, Value: new Date(Date.parse(intendedAt) + EXPIRY_DAYS * DAY_MS).toISOString() },
   ];
 }
 
@@ -127,7 +130,10 @@ export async function resourceOf(context: RestoreContext, entry: EntryName): Pro
 }
 
 type Moments = Partial<
-  Pick<LedgerEntry, 'resourceId' | 'createdAt' | 'readyAt' | 'handedOverAt' | 'removedAt' | 'keptBecause'>
+  Pick<
+    LedgerEntry,
+    'resourceId' | 'createdAt' | 'readyAt' | 'handedOverAt' | 'removalAskedAt' | 'removedAt' | 'keptBecause'
+  >
 >;
 
 /** Adds to an entry. Two steps may do so at once (a late one and clean-up): the loser reads again. */
@@ -151,6 +157,12 @@ export async function markReady(context: RestoreContext, entry: EntryName): Prom
   }
 }
 
+export interface Identity {
+  readonly clientToken: string;
+  readonly tags: Tag[];
+  readonly intendedAt: string;
+}
+
 export interface Making {
   readonly context: RestoreContext;
   readonly entry: EntryName;
@@ -158,8 +170,11 @@ export interface Making {
   readonly step: string;
   /** Looks for what an earlier try made, where the API takes no idempotency token; undefined when there is none. */
   readonly find?: () => Promise<string | undefined>;
-  /** Makes it and returns its id. Called again after a lost answer: needs a token, or `find`. */
-  readonly create: (identity: { clientToken: string; tags: Tag[] }) => Promise<string>;
+  /**
+   * Makes it and returns its id. Called again after a lost answer: it passes the token on, or it calls through a
+   * client that does not try again by itself (ec2Once), so that `find` is asked before every try.
+   */
+  readonly create: (identity: Identity) => Promise<string>;
 }
 
 /**
@@ -174,30 +189,49 @@ export async function makeOnce({ context, entry, diskId, step, find, create }: M
     return stored.value.resourceId;
   }
   const claim = (await readClaim(context.restoreId)).value;
-  if (claim.state !== 'open' || claim.attempt !== context.attempt) {
-    throw new RestoreClosing(`restore ${context.restoreId}, attempt ${context.attempt} is being cleaned up`);
-  }
   const intent: LedgerEntry = {
     ...entry,
     ...(diskId === undefined ? {} : { diskId }),
     step,
     executionArn: claim.executionArn,
     intendedAt: stored?.value.intendedAt ?? now(),
+    triedAt: now(),
   };
   await writeRecord(key, intent, { replaces: stored?.etag ?? 'nothing' });
-  const resourceId = (stored && (await find?.())) ?? (await createOrSettle({ context, entry, create }));
+  await refuseWhenClosing(context, entry);
+  const resourceId =
+    (stored && (await find?.())) ??
+    (await createOrSettle({ context, entry, find, create }, intent.intendedAt));
   await amendEntry(context, entry, { resourceId, createdAt: now() });
   return resourceId;
 }
 
-async function createOrSettle({
-  context,
-  entry,
-  create,
-}: Pick<Making, 'context' | 'entry' | 'create'>): Promise<string> {
+/** Read after the intent is written: clean-up, which closes the restore first, sees either the intent or no creation. */
+async function refuseWhenClosing(context: RestoreContext, entry: EntryName): Promise<void> {
+  const claim = (await readClaim(context.restoreId)).value;
+  if (claim.state === 'open' && claim.attempt === context.attempt) return;
+  await amendEntry(context, entry, { removedAt: now() });
+  throw new RestoreClosing(`restore ${context.restoreId}, attempt ${context.attempt} is being cleaned up`);
+}
+
+async function createOrSettle(
+  { context, entry, find, create }: Pick<Making, 'context' | 'entry' | 'find' | 'create'>,
+  intendedAt: string,
+): Promise<string> {
   try {
-    return await create({ clientToken: clientToken(context, entry), tags: temporaryTags(context, entry) });
+    return await create({
+      clientToken: clientToken(context, entry),
+      tags: temporaryTags(context, entry, intendedAt),
+      intendedAt,
+    });
   } catch (error) {
+    if (isMadeAlready(error)) {
+      const found = await find?.();
+      if (found !== undefined) return found;
+      throw new ServiceUnavailable(
+        `${entry.kind} ${entry.name} was made by an earlier try, and is not visible yet`,
+      );
+    }
     // A definite no leaves nothing behind: the intent is settled, clean-up need not look for it.
     if (isDefiniteRefusal(error)) await amendEntry(context, entry, { removedAt: now() });
     throw error;
@@ -221,11 +255,12 @@ export async function makeTagged(
     step,
     executionArn: claim.executionArn,
     intendedAt: moment,
+    triedAt: moment,
     resourceId,
     createdAt: moment,
     readyAt: moment,
   };
-  await tag(temporaryTags(context, entry));
+  await tag(temporaryTags(context, entry, moment));
   const key = ledgerKey(context.restoreId, context.attempt, entry);
   const stored = await readRecord(key, ledgerEntrySchema);
   if (stored?.value.resourceId === undefined) {

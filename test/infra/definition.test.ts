@@ -17,6 +17,7 @@ const machines = [
 /** What AWS documents for each thing that is polled (EC2 API Reference; VM Import/Export User Guide for imports). */
 const DOCUMENTED: Record<string, string[]> = {
   'check-import': [
+    'pending',
     'active',
     'deleting',
     'deleted',
@@ -71,7 +72,7 @@ describe.each(machines)('the %s state machine', (name, definition) => {
   });
 
   it('ends by itself', () => {
-    expect(definition.TimeoutSeconds).toBe(3 * 24 * 3600);
+    expect(definition.TimeoutSeconds).toBe(14 * 24 * 3600);
   });
 
   it('names every state once', () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,8 +59,8 @@ export interface RestoreBench {
   functionOf(step: string): string;
   /** Ids of everything in the account that a restore could make. */
   inventory(): Promise<string[]>;
-  /** The volume's bytes, read from the file that is the volume. */
-  volumeBytes(volumeId: string): Promise<Buffer>;
+  /** The file that is the volume. */
+  volumeFile(volumeId: string | undefined): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -155,10 +155,10 @@ export async function makeRestoreBench(assemblyFolder: string): Promise<RestoreB
       return found.physicalId;
     },
     inventory: () => inventory(ec2, s3),
-    volumeBytes: async (volumeId) => {
+    volumeFile: async (volumeId = '') => {
       const file = await region.services.ec2.volumeFile(volumeId);
       if (file === undefined) throw new Error(`volume ${volumeId} has no file`);
-      return readFile(file);
+      return file;
     },
     stop: async () => {
       for (const client of [ec2, s3, sfn]) client.destroy();
@@ -261,10 +261,23 @@ export function sparseDisk(
   };
 }
 
-/** What a volume restored from `disk` must hold: the disk's bytes, and zeros up to the whole GiB. */
-export function isRestored(volume: Buffer, disk: TestDisk): boolean {
-  const wholeGiB = Math.ceil(disk.bytes.length / GIB) * GIB;
-  if (volume.length !== wholeGiB) return false;
-  if (!volume.subarray(0, disk.bytes.length).equals(disk.bytes)) return false;
-  return volume.subarray(disk.bytes.length).equals(Buffer.alloc(wholeGiB - disk.bytes.length));
+const CHUNK_BYTES = 16 * MIB;
+
+/** Whether a volume's file holds what it must: the disk's bytes, and zeros up to the whole GiB. */
+export async function isRestored(volumeFile: string, { bytes }: TestDisk): Promise<boolean> {
+  const file = await open(volumeFile);
+  try {
+    const { size } = await file.stat();
+    if (size !== Math.ceil(bytes.length / GIB) * GIB) return false;
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, offset);
+      const expected = Buffer.alloc(bytesRead);
+      expected.set(bytes.subarray(offset, offset + bytesRead));
+      if (!chunk.subarray(0, bytesRead).equals(expected)) return false;
+    }
+    return true;
+  } finally {
+    await file.close();
+  }
 }

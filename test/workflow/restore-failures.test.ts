@@ -97,9 +97,10 @@ describe('a restore that fails', () => {
       {
         service: 's3',
         operation: 'CreateBucket',
+        times: 1_000,
         action: { kind: 'error', code: 'AccessDenied', message: 'no', statusCode: 403 },
       },
-      'AwsRefused',
+      'NotAuthorized',
       /AccessDenied/,
     ],
   ])('cleans up after %s', async (_what, rule, expectedError, expectedCause) => {
@@ -166,7 +167,7 @@ describe('a restore that fails', () => {
     const third = await bench.restore(again, 'again-3');
     expect(third.status).toBe('SUCCEEDED');
     expect(third.result?.attempt).toBe(2);
-    expect(isRestored(await bench.volumeBytes(third.result?.volumes[0]?.volumeId ?? ''), root)).toBe(true);
+    expect(await isRestored(await bench.volumeFile(third.result?.volumes[0]?.volumeId), root)).toBe(true);
   });
 });
 
@@ -176,7 +177,7 @@ describe('a restore whose instance does not start', () => {
     bench.region.faults.add({
       service: 'ec2',
       operation: 'StartInstances',
-      times: 5,
+      times: 1_000,
       action: { kind: 'error', code: 'InsufficientInstanceCapacity', message: 'no room', statusCode: 500 },
     });
     const { status, result } = await bench.restore(request(restorePoint));
@@ -250,7 +251,7 @@ describe('a damaged repository', () => {
           );
           const made = (await bench.inventory()).filter((id) => !before.includes(id));
           if (ended.status === 'SUCCEEDED') {
-            expect(isRestored(await bench.volumeBytes(ended.result?.volumes[0]?.volumeId ?? ''), root)).toBe(
+            expect(await isRestored(await bench.volumeFile(ended.result?.volumes[0]?.volumeId), root)).toBe(
               true,
             );
             before.push(...made);

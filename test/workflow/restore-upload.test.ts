@@ -44,8 +44,8 @@ describe('a restore by strategy upload', () => {
     expect(result?.instance?.started).toBe('running');
     expect(result?.leftBehind).toEqual([]);
     const volumes = new Map(result?.volumes.map(({ diskId, volumeId }) => [diskId, volumeId]));
-    expect(isRestored(await bench.volumeBytes(volumes.get('root') ?? ''), root)).toBe(true);
-    expect(isRestored(await bench.volumeBytes(volumes.get('data') ?? ''), data)).toBe(true);
+    expect(await isRestored(await bench.volumeFile(volumes.get('root')), root)).toBe(true);
+    expect(await isRestored(await bench.volumeFile(volumes.get('data')), data)).toBe(true);
 
     const after = await bench.inventory();
     expect(after.filter((id) => !before.includes(id)).sort()).toEqual(
@@ -113,9 +113,9 @@ describe('a restore by strategy upload', () => {
     const order = [
       'RunInstances',
       'StopInstances',
+      'ModifyNetworkInterfaceAttribute',
       'DetachVolume',
       'AttachVolume',
-      'ModifyNetworkInterfaceAttribute',
       'StartInstances',
     ];
     const positions = order.map((operation) => operations.indexOf(operation));
@@ -153,7 +153,7 @@ describe('a restore by strategy upload', () => {
       restorePoint: { workload: 'db01', at: 'latest' },
       target: { instanceType: 'm6i.large', subnetId: bench.subnetId, powerOn: false },
     });
-    expect(isRestored(await bench.volumeBytes(result?.volumes[0]?.volumeId ?? ''), late)).toBe(true);
+    expect(await isRestored(await bench.volumeFile(result?.volumes[0]?.volumeId), late)).toBe(true);
   });
 });
 

@@ -10,23 +10,24 @@ import {
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { readPlan } from '../../runtime/ledger.ts';
 import { s3 } from '../../runtime/s3.ts';
-import { going, gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
+import { going, notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Empties and deletes the temporary bucket, unfinished uploads included. */
-export async function removeBucket({ context, entry }: Removing): Promise<Removal> {
+export async function removeBucket(removing: Removing): Promise<Removal> {
+  const { context, entry } = removing;
   const Bucket = entry.resourceId ?? (await readPlan(context)).temporaryBucket;
   try {
     const tags = await bucketTags(Bucket);
-    // The bucket was made and not tagged yet: its name holds restore and attempt, in our own namespace.
-    const because = tags.length === 0 && entry.resourceId === undefined ? undefined : whyKept(tags, context);
-    if (because !== undefined) return kept(because);
+    // Cut off before it was tagged: its name holds restore and attempt, in a namespace of our own.
+    const stays = tags.length === 0 ? undefined : whyNot(tags, removing);
+    if (stays) return stays;
     await abortUploads(Bucket);
     await deleteObjects(Bucket);
     await s3.send(new DeleteBucketCommand({ Bucket }));
     return { outcome: 'gone', resourceId: Bucket };
   } catch (error) {
     const code = awsErrorCode(error);
-    if (code === 'NoSuchBucket') return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
+    if (code === 'NoSuchBucket') return notFound(removing);
     // A late upload came in between, or an operation on the bucket is still being carried out.
     if (code === 'BucketNotEmpty' || code === 'OperationAborted') return going;
     throw error;
@@ -45,7 +46,12 @@ async function bucketTags(Bucket: string): Promise<Tag[]> {
 async function abortUploads(Bucket: string): Promise<void> {
   const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }));
   for (const { Key, UploadId } of Uploads) {
-    await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    try {
+      await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    } catch (error) {
+      // A late step completed it in between.
+      if (awsErrorCode(error) !== 'NoSuchUpload') throw error;
+    }
   }
 }
 

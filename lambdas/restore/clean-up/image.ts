@@ -2,19 +2,20 @@ import { DeregisterImageCommand, DescribeImagesCommand, type Image } from '@aws-
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { entryFilters } from '../../runtime/ledger.ts';
-import { gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
+import { notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Deregisters the launch image; instances launched from it are not touched by that. Its snapshot has its own entry. */
-export async function removeImage({ context, entry }: Removing): Promise<Removal> {
+export async function removeImage(removing: Removing): Promise<Removal> {
+  const { context, entry } = removing;
   const image = await find(
     entry.resourceId === undefined
       ? { Owners: ['self'], Filters: entryFilters(context, entry) }
       : { ImageIds: [entry.resourceId] },
   );
-  if (!image?.ImageId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
+  if (!image?.ImageId) return notFound(removing);
   if (image.State === 'deregistered') return { outcome: 'gone', resourceId: image.ImageId };
-  const because = whyKept(image.Tags, context);
-  if (because !== undefined) return kept(because);
+  const stays = whyNot(image.Tags, removing);
+  if (stays) return stays;
   await ec2.send(new DeregisterImageCommand({ ImageId: image.ImageId }));
   return { outcome: 'gone', resourceId: image.ImageId };
 }

@@ -7,21 +7,25 @@ import {
 import { TAG } from '../../../core/model/restore-record.ts';
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
+import { describeImportTask } from '../../runtime/import-task.ts';
 import { type EntryName, makeTagged, type RestoreContext } from '../../runtime/ledger.ts';
-import { going, gone, type Removal, type Removing, unansweredIntent } from './removal.ts';
+import { asked, going, gone, notFound, type Removal, type Removing } from './removal.ts';
 
 /**
  * Ends an import task. One that completed before it could be cancelled has made a snapshot that no step has seen:
  * it is tagged and entered in the ledger here, for the next pass to delete.
  */
-export async function removeImportTask({ context, entry, entries }: Removing): Promise<Removal> {
+export async function removeImportTask(removing: Removing): Promise<Removal> {
+  const { context, entry, entries } = removing;
   const task = await find(context, entry.resourceId, entry);
-  if (!task?.ImportTaskId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
-  const snapshotId = task.SnapshotTaskDetail?.SnapshotId;
+  if (!task?.ImportTaskId) return notFound(removing);
+  // An empty id is what a task without a snapshot may show.
+  const snapshotId = task.SnapshotTaskDetail?.SnapshotId || undefined;
   switch (task.SnapshotTaskDetail?.Status) {
     case 'completed':
       if (entries.some(({ kind, name }) => kind === 'snapshot' && name === entry.name)) return gone;
-      if (snapshotId !== undefined) await adoptSnapshot(context, entry.name, snapshotId);
+      if (snapshotId === undefined) return gone;
+      await adoptSnapshot(context, entry.name, snapshotId);
       // The new entry is not among this pass's: look again.
       return going;
     case 'deleting':
@@ -32,7 +36,7 @@ export async function removeImportTask({ context, entry, entries }: Removing): P
       return gone;
     default:
       await cancel(task.ImportTaskId);
-      return going;
+      return asked;
   }
 }
 
@@ -66,10 +70,7 @@ async function find(
   entry: EntryName,
 ): Promise<ImportSnapshotTask | undefined> {
   if (taskId !== undefined) {
-    const { ImportSnapshotTasks = [] } = await ec2.send(
-      new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [taskId] }),
-    );
-    return ImportSnapshotTasks[0];
+    return describeImportTask(taskId);
   }
   // DescribeImportSnapshotTasks documents no tag filter: look through the tasks of the last days.
   let NextToken: string | undefined;

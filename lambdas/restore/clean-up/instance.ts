@@ -2,23 +2,24 @@ import { DescribeInstancesCommand, type Instance, TerminateInstancesCommand } fr
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { entryFilters } from '../../runtime/ledger.ts';
-import { going, gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
+import { asked, notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Terminates the target; it is gone when EC2 says `terminated`, not when the call was accepted. */
-export async function removeInstance({ context, entry }: Removing): Promise<Removal> {
+export async function removeInstance(removing: Removing): Promise<Removal> {
+  const { context, entry } = removing;
   const instance = await find(
     entry.resourceId === undefined
       ? { Filters: entryFilters(context, entry) }
       : { InstanceIds: [entry.resourceId] },
   );
-  if (!instance?.InstanceId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
+  if (!instance?.InstanceId) return notFound(removing);
   if (instance.State?.Name === 'terminated') return { outcome: 'gone', resourceId: instance.InstanceId };
-  const because = whyKept(instance.Tags, context);
-  if (because !== undefined) return kept(because);
+  const stays = whyNot(instance.Tags, removing);
+  if (stays) return stays;
   if (instance.State?.Name !== 'shutting-down') {
     await ec2.send(new TerminateInstancesCommand({ InstanceIds: [instance.InstanceId] }));
   }
-  return going;
+  return asked;
 }
 
 async function find(by: {

@@ -6,18 +6,27 @@ export interface Removing {
   readonly entry: LedgerEntry;
   /** The whole ledger, as it was when this pass began. */
   readonly entries: readonly LedgerEntry[];
+  /** Seconds that clean-up has waited so far. */
+  readonly waitedSeconds: number;
 }
 
 export type Removal =
   /** It is gone, or was never made. */
   | { readonly outcome: 'gone'; readonly resourceId?: string }
-  /** Its end is under way, or has to wait for something; look again later. */
-  | { readonly outcome: 'going' }
+  /** Its end is under way, or has to wait for something; look again later. `asked`: AWS has accepted to remove it. */
+  | { readonly outcome: 'going'; readonly asked?: true }
   /** It must not be removed. */
   | { readonly outcome: 'kept'; readonly because: string };
 
 export const gone: Removal = { outcome: 'gone' };
 export const going: Removal = { outcome: 'going' };
+export const asked: Removal = { outcome: 'going', asked: true };
+
+// EC2's own word for how long its answers may lag behind is "a few minutes" (EC2 API developer guide).
+const SETTLED_MS = 300_000;
+
+/** Whether AWS may still show something else than there is, because the thing is so new. */
+const isFresh = ({ triedAt }: LedgerEntry): boolean => Date.now() - Date.parse(triedAt) < SETTLED_MS;
 
 interface AnyTag {
   readonly Key?: string;
@@ -25,28 +34,28 @@ interface AnyTag {
 }
 
 /**
- * Why a thing that the ledger names must stay all the same: its tags no longer call it temporary. Undefined when
- * it may go. The ledger proves that we made it, the tag that nobody has declared it theirs since.
+ * Whether a thing that the ledger names must stay all the same, because its tags no longer call it temporary:
+ * undefined when it may go. The ledger proves that we made it, the tag that nobody has declared it theirs since.
  */
-export function whyKept(
+export function whyNot(
   tags: readonly AnyTag[] | undefined,
-  { restoreId }: RestoreContext,
-): string | undefined {
+  { context, entry }: Removing,
+): Removal | undefined {
   const tagValue = (key: string): string | undefined => tags?.find(({ Key }) => Key === key)?.Value;
-  if (tagValue(TAG.restore) !== restoreId) return `its tag ${TAG.restore} is not ${restoreId}`;
   const role = tagValue(TAG.role);
-  return role === 'temporary' ? undefined : `its tag ${TAG.role} is ${role ?? 'missing'}, not temporary`;
+  if (tagValue(TAG.restore) === context.restoreId && role === 'temporary') return undefined;
+  if (role === undefined && isFresh(entry)) return going;
+  if (role !== 'temporary') return kept(`its tag ${TAG.role} is ${role ?? 'missing'}, not temporary`);
+  return kept(`its tag ${TAG.restore} is not ${context.restoreId}`);
 }
 
 export const kept = (because: string): Removal => ({ outcome: 'kept', because });
 
-// A creating step runs for 60 s at most, and its retries see that the restore is closing.
-const CREATION_GRACE_MS = 75_000;
-
 /**
- * What to make of an intent whose outcome nobody wrote down, when nothing was found by its tags: a step that may
- * still be under way is waited for; after that, nothing was made.
+ * What to make of a thing that AWS does not find: gone, when it was seen before or asked to go; else it may only be
+ * too new to be seen, or a step that is still under way may be making it.
  */
-export function unansweredIntent({ intendedAt }: LedgerEntry): Removal {
-  return Date.now() - Date.parse(intendedAt) < CREATION_GRACE_MS ? going : gone;
+export function notFound({ entry }: Removing): Removal {
+  const wasThere = entry.readyAt !== undefined || entry.removalAskedAt !== undefined;
+  return wasThere || !isFresh(entry) ? gone : going;
 }

@@ -6,18 +6,19 @@ import {
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { entryFilters } from '../../runtime/ledger.ts';
-import { going, gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
+import { going, notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Deletes the isolated group once no interface is in it. */
-export async function removeSecurityGroup({ context, entry }: Removing): Promise<Removal> {
+export async function removeSecurityGroup(removing: Removing): Promise<Removal> {
+  const { context, entry } = removing;
   const group = await find(
     entry.resourceId === undefined
       ? { Filters: entryFilters(context, entry) }
       : { GroupIds: [entry.resourceId] },
   );
-  if (!group?.GroupId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
-  const because = whyKept(group.Tags, context);
-  if (because !== undefined) return kept(because);
+  if (!group?.GroupId) return notFound(removing);
+  const stays = whyNot(group.Tags, removing);
+  if (stays) return stays;
   try {
     await ec2.send(new DeleteSecurityGroupCommand({ GroupId: group.GroupId }));
   } catch (error) {

@@ -2,22 +2,23 @@ import { DeleteVolumeCommand, DescribeVolumesCommand, type Volume } from '@aws-s
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { entryFilters } from '../../runtime/ledger.ts';
-import { going, gone, kept, type Removal, type Removing, unansweredIntent, whyKept } from './removal.ts';
+import { asked, going, notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Deletes a volume once nothing uses it. */
-export async function removeVolume({ context, entry }: Removing): Promise<Removal> {
+export async function removeVolume(removing: Removing): Promise<Removal> {
+  const { context, entry } = removing;
   const volume = await find(
     entry.resourceId === undefined
       ? { Filters: entryFilters(context, entry) }
       : { VolumeIds: [entry.resourceId] },
   );
-  if (!volume?.VolumeId) return entry.resourceId === undefined ? unansweredIntent(entry) : gone;
-  const because = whyKept(volume.Tags, context);
-  if (because !== undefined) return kept(because);
+  if (!volume?.VolumeId) return notFound(removing);
+  const stays = whyNot(volume.Tags, removing);
+  if (stays) return stays;
   switch (volume.State) {
     case 'available':
     case 'error':
-      return (await deleteVolume(volume.VolumeId)) ? { outcome: 'gone', resourceId: volume.VolumeId } : going;
+      return deleteVolume(volume.VolumeId);
     case 'deleted':
       return { outcome: 'gone', resourceId: volume.VolumeId };
     default:
@@ -26,15 +27,15 @@ export async function removeVolume({ context, entry }: Removing): Promise<Remova
   }
 }
 
-/** True when it is gone; false when it got into use in between or is being deleted. */
-async function deleteVolume(VolumeId: string): Promise<boolean> {
+async function deleteVolume(VolumeId: string): Promise<Removal> {
   try {
     await ec2.send(new DeleteVolumeCommand({ VolumeId }));
-    return false;
+    return asked;
   } catch (error) {
     const code = awsErrorCode(error);
-    if (code === 'InvalidVolume.NotFound') return true;
-    if (code === 'VolumeInUse' || code === 'IncorrectState') return false;
+    if (code === 'InvalidVolume.NotFound') return { outcome: 'gone', resourceId: VolumeId };
+    // It got into use in between, or is being deleted.
+    if (code === 'VolumeInUse' || code === 'IncorrectState') return going;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import { type Bytes, wholeGiB } from '../../../core/model/ids.ts';
 import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
 import type { PlannedDisk } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
+import { environment } from '../../runtime/step.ts';
 import type { Findings } from './findings.ts';
 import { checkVolumeSettings } from './volume-limits.ts';
 
@@ -11,7 +12,7 @@ const UPLOAD_LIMIT_BYTES = 8 * 1024 ** 4;
 const MAX_PARTS = 10_000;
 const MIN_PART_BYTES = 5 * 1024 ** 2;
 // One batch is one Lambda run: 16 GiB take under four minutes at a Lambda's 75 MiB/s, of its fifteen.
-const MAX_BATCH_SEGMENTS = 16;
+const MAX_BATCH_BYTES = 16 * 1024 ** 3;
 // Fewer segments in a batch where the disk is small, so that many Lambdas share even a small disk.
 const WANTED_BATCHES = 32;
 
@@ -68,7 +69,7 @@ export function planParts({
     Math.ceil(MIN_PART_BYTES / segmentBytes),
   );
   const parts = Math.ceil(segmentCount / partSegments);
-  const mostParts = Math.max(1, Math.floor(MAX_BATCH_SEGMENTS / partSegments));
+  const mostParts = Math.max(1, Math.floor(MAX_BATCH_BYTES / (partSegments * segmentBytes)));
   const batchParts = Math.min(mostParts, Math.ceil(parts / WANTED_BATCHES));
   return { segmentBytes, segmentCount, partSegments, batchSegments: batchParts * partSegments };
 }
@@ -93,7 +94,8 @@ function planVolume(
   const sameType = volumeType === source?.volumeType;
   const iops = wish?.iops ?? (sameType && takesIops(volumeType) ? source?.iops : undefined);
   const throughput = wish?.throughput ?? (sameType && volumeType === 'gp3' ? source?.throughput : undefined);
-  const kmsKeyId = wish?.kmsKeyId ?? (wish?.encrypted === false ? undefined : source?.kmsKeyId);
+  const kmsKeyId =
+    wish?.kmsKeyId ?? (wish?.encrypted === false ? undefined : keyOfSource(source, { field, findings }));
   const volumeGiB = wholeGiB(size);
   if (wish?.encrypted === false && wish.kmsKeyId !== undefined) {
     findings.error(`${field}.encrypted`, false, 'contradicts kmsKeyId', 'Leave out one of the two');
@@ -108,6 +110,28 @@ function planVolume(
     ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
     deleteOnTermination: source?.deleteOnTermination ?? boot,
   };
+}
+
+/**
+ * The source volume's key, where it can be used here at all: after the loss of a Region or an account it is what is
+ * gone, and the default key of EBS takes its place.
+ */
+function keyOfSource(
+  source: ManifestDisk['volume'],
+  { field, findings }: { field: string; findings: Findings },
+): string | undefined {
+  const key = source?.kmsKeyId;
+  const { region, account } =
+    /^arn:[^:]+:kms:(?<region>[^:]+):(?<account>\d+):/.exec(key ?? '')?.groups ?? {};
+  const { AWS_REGION, ACCOUNT_ID } = environment();
+  if (region === undefined || (region === AWS_REGION && account === ACCOUNT_ID)) return key;
+  findings.warning(
+    `${field}.kmsKeyId`,
+    key,
+    'the source volume’s key is of another account or Region; the default key for EBS is used',
+    'Give disks[].kmsKeyId to use another',
+  );
+  return undefined;
 }
 
 // gp2 reports IOPS too, but takes none.
@@ -162,7 +186,8 @@ function chooseDeviceNames(
       continue;
     }
     const name = wish ?? deviceName;
-    if (name === undefined) continue;
+    if (name === undefined || !isUsableName({ id, name, wished: wish !== undefined }, { windows, findings }))
+      continue;
     if (!taken.has(shortName(name))) {
       taken.add(shortName(name));
       chosen.set(id, name);
@@ -187,6 +212,30 @@ function chooseDeviceNames(
       findings.error(`disk ${id}.deviceName`, 'nothing', 'no device name is left', 'Give one');
   }
   return chosen;
+}
+
+// Amazon EC2 User Guide, "Device names for volumes": what data volumes may be called.
+const DATA_NAMES = {
+  linux: /^\/dev\/(sd[b-z]|xvd[b-z]|xvd[a-d][a-z])$/,
+  windows: /^xvd[b-z]$|^xvd[a-d][a-z]$/,
+};
+
+/** A name from the backup that EC2 does not take is replaced, one that was asked for is refused. */
+function isUsableName(
+  { id, name, wished }: { id: string; name: string; wished: boolean },
+  { windows, findings }: { windows: boolean; findings: Findings },
+): boolean {
+  if (DATA_NAMES[windows ? 'windows' : 'linux'].test(name)) return true;
+  if (wished) {
+    const example = windows ? 'xvdf' : '/dev/sdf';
+    findings.error(
+      `disk ${id}.deviceName`,
+      name,
+      'is no device name that EC2 takes for a data volume',
+      `Give one like ${example}`,
+    );
+  }
+  return false;
 }
 
 // /dev/xvdf, xvdf and /dev/sdf become the same device in many guests: never use two of them together.

@@ -143,7 +143,7 @@ function whyNotFit(image: Image, workload: Workload, usageOperation: string): st
   if ((image.UsageOperation ?? PLAIN_LINUX) !== usageOperation) {
     return `its billing code is ${image.UsageOperation}, the machine’s is ${usageOperation}`;
   }
-  if (workload.bootMode !== undefined && !bootsAlike(image.BootMode, workload.bootMode)) {
+  if (workload.bootMode !== undefined && !bootsAlike(image, workload.bootMode)) {
     return `its boot mode is ${image.BootMode ?? 'unspecified'}, the machine’s is ${workload.bootMode}`;
   }
   if ((image.TpmSupport ?? undefined) !== workload.tpmSupport) {
@@ -152,9 +152,9 @@ function whyNotFit(image: Image, workload: Workload, usageOperation: string): st
   return undefined;
 }
 
-// An image without a boot mode starts as the instance type's default does: legacy BIOS on x86.
-function bootsAlike(imageMode: string | undefined, mode: string): boolean {
-  return imageMode === mode || (imageMode === undefined && mode === 'legacy-bios');
+// An image without a boot mode starts as its architecture does by default: legacy BIOS on x86, UEFI on Arm.
+function bootsAlike({ BootMode, Architecture }: Image, mode: string): boolean {
+  return mode === (BootMode ?? (Architecture === 'arm64' ? 'uefi' : 'legacy-bios'));
 }
 
 function existing(image: Image, reason: string): LaunchImage {

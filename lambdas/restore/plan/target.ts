@@ -6,6 +6,7 @@ import {
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
   type InstanceTypeInfo,
+  type SecurityGroup,
   type Subnet,
 } from '@aws-sdk/client-ec2';
 import type { Manifest } from '../../../core/model/manifest.ts';
@@ -43,6 +44,16 @@ export async function planTarget(facts: TargetFacts): Promise<PlannedTarget | un
       'Name a profile to give it one',
     );
   }
+  const interfaces = source?.networkInterfaces.length ?? 0;
+  if (interfaces > 1) {
+    findings.warning(
+      'target',
+      workload.name,
+      `the source instance had ${interfaces} network interfaces; the target gets one`,
+      'Attach further interfaces after the restore',
+    );
+  }
+  checkTags(facts);
   if (!subnet || instanceType === undefined || !securityGroupIds || !launchImage) return undefined;
   return {
     name: target.name ?? source?.tags.Name ?? workload.name,
@@ -64,6 +75,20 @@ export async function planTarget(facts: TargetFacts): Promise<PlannedTarget | un
     powerOn: target.powerOn,
     launchImage,
   };
+}
+
+// EC2 takes 50 tags on a resource; Name and four of ours are among them.
+const MOST_TAGS = 50 - 5;
+
+function checkTags({ workload, request, findings }: TargetFacts): void {
+  const count = Object.keys({ ...ownTags(workload.source?.tags ?? {}), ...request.target.tags }).length;
+  if (count <= MOST_TAGS) return;
+  findings.error(
+    'target.tags',
+    `${count} tags with those of the source`,
+    `EC2 takes 50 on a resource, of which the restore needs 5`,
+    `Give at most ${MOST_TAGS} in all`,
+  );
 }
 
 const ownTags = (tags: Readonly<Record<string, string>>): Record<string, string> =>
@@ -209,13 +234,8 @@ async function findSecurityGroups(
 ): Promise<string[] | undefined> {
   const asked = request.target.securityGroupIds;
   const wanted = asked ?? workload.source?.securityGroupIds ?? [];
-  const { SecurityGroups = [] } = await ec2.send(
-    new DescribeSecurityGroupsCommand({
-      Filters: [{ Name: 'vpc-id', Values: [subnet.VpcId ?? ''] }],
-      MaxResults: 1000,
-    }),
-  );
-  const inVpc = new Set(SecurityGroups.map(({ GroupId }) => GroupId));
+  const found = await groupsOfVpc(subnet, { Name: 'group-id', Values: [...wanted] });
+  const inVpc = new Set(found.map(({ GroupId }) => GroupId));
   const missing = wanted.filter((id) => !inVpc.has(id));
   if (missing.length === 0 && wanted.length > 0) return [...wanted];
   if (asked !== undefined) {
@@ -229,8 +249,22 @@ async function findSecurityGroups(
     }
     return undefined;
   }
-  const fallback = SecurityGroups.find(({ GroupName }) => GroupName === 'default')?.GroupId;
-  if (fallback === undefined) {
+  return sourceGroupsOrDefault({ wanted, missing, findings }, subnet);
+}
+
+/** The source's groups that are still there; its VPC's default group where none of them is. */
+async function sourceGroupsOrDefault(
+  {
+    wanted,
+    missing,
+    findings,
+  }: { wanted: readonly string[]; missing: readonly string[]; findings: Findings },
+  subnet: Subnet,
+): Promise<string[] | undefined> {
+  const there = wanted.filter((id) => !missing.includes(id));
+  const [fallback] = await groupsOfVpc(subnet, { Name: 'group-name', Values: ['default'] });
+  const used = there.length > 0 ? there : fallback?.GroupId === undefined ? [] : [fallback.GroupId];
+  if (used.length === 0) {
     findings.error(
       'target.securityGroupIds',
       'nothing',
@@ -242,10 +276,23 @@ async function findSecurityGroups(
   findings.warning(
     'target.securityGroupIds',
     'nothing',
-    `the source’s security groups do not exist in VPC ${subnet.VpcId}; its default group ${fallback} is used`,
+    wanted.length === 0
+      ? `the restore point names no security groups; the VPC’s default group ${used.join(', ')} is used`
+      : `VPC ${subnet.VpcId} has no ${missing.join(', ')} of the source’s security groups; ${used.join(', ')} is used`,
     'Give target.securityGroupIds',
   );
-  return [fallback];
+  return used;
+}
+
+async function groupsOfVpc(
+  { VpcId = '' }: Subnet,
+  filter: { Name: string; Values: string[] },
+): Promise<SecurityGroup[]> {
+  if (filter.Values.length === 0) return [];
+  const { SecurityGroups = [] } = await ec2.send(
+    new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'vpc-id', Values: [VpcId] }, filter] }),
+  );
+  return SecurityGroups;
 }
 
 async function checkAddress({ request, findings }: TargetFacts, subnet: Subnet | undefined): Promise<void> {
