@@ -49,8 +49,11 @@ const codeSchema = z.object({ code: z.string() });
 export function describeError(error: unknown, host: Pick<Host, 'env' | 'signal'>): DescribedError {
   const debug = host.env.LANDFALL_DEBUG === '1' ? [inspect(error)] : [];
   if (host.signal.aborted) {
-    const step = error instanceof CommandError ? [error.message, error.nextStep] : [];
-    return { lines: ['landfall: interrupted.', ...step, ...debug], exitCode: EXIT.interrupted };
+    const isOurs = error instanceof CommandError;
+    const lines = isOurs
+      ? [`landfall: interrupted: ${error.message}`, `  ${error.nextStep}`]
+      : ['landfall: interrupted.'];
+    return { lines: [...lines, ...debug], exitCode: EXIT.interrupted };
   }
   const { name, message, code } = factsOf(error);
   const nextStep = error instanceof CommandError ? error.nextStep : nextStepOf(name, code);

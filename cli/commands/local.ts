@@ -62,7 +62,9 @@ function instructions(endpoint: string, stateFolder: string): string[] {
     `The local region serves ${endpoint}: account 123456789012, ${LOCAL_REGION_NAME}, state in ${stateFolder}.`,
     '',
     'Point the AWS CLI, an SDK, or landfall itself at it:',
-    `  export AWS_ENDPOINT_URL=${endpoint} AWS_REGION=${LOCAL_REGION_NAME}`,
+    `  export AWS_ENDPOINT_URL=${endpoint}`,
+    // The AWS CLI of version 1 knows the second name of the region only, most SDKs the first.
+    `  export AWS_REGION=${LOCAL_REGION_NAME} AWS_DEFAULT_REGION=${LOCAL_REGION_NAME}`,
     `  export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey}`,
     '  aws stepfunctions list-state-machines',
     '  npx landfall points',

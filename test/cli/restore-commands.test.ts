@@ -163,7 +163,7 @@ describe('a restore under way', () => {
     following.abort(new Error('stopped by SIGINT'));
     const { exitCode, stderr } = await run;
     expect(exitCode).toBe(3);
-    expect(stderr).toContain('no longer following; the restore stopped goes on');
+    expect(stderr).toContain('landfall: interrupted: no longer following; the restore stopped goes on');
     expect(stderr).toContain('"landfall show stopped" tells how it goes, "landfall cancel stopped" ends it.');
 
     expect((await cli(['show', 'stopped'])).stdout).toMatch(/^state {10}running$/m);
