@@ -5,9 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeS3Client, makeS3Store, parseS3Url } from '../../core/repository/index.ts';
+import {
+  createRepository,
+  makeS3Client,
+  makeS3Store,
+  openRepository,
+  parseS3Url,
+  verify,
+} from '../../core/repository/index.ts';
 import type { Store } from '../../core/repository/store.ts';
 import { startRegion } from '../../local/region.ts';
+import { BLOCK, backUpDisks, bytesOf, drawn, noise, openDiskOf } from './machines.ts';
 import { describeStoreContract } from './store-contract.ts';
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -28,6 +36,46 @@ describeStoreContract('a bucket', async () => {
       await rm(stateFolder, { recursive: true });
     },
   };
+});
+
+test('a repository in a bucket: backed up, backed up again, verified, restored', async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), 'landfall-s3-'));
+  const region = await startRegion({ stateFolder, port: 0, timeScale: 0.001 });
+  const client = clientFor(region.endpoint, 5);
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: 'repository' }));
+    const repository = await createRepository(
+      makeS3Store({ client, bucket: 'repository', prefix: 'machines' }),
+    );
+    // 20 MiB that do not compress: two packs.
+    const disk = Buffer.concat([
+      drawn('..ab' + '....'),
+      ...Array.from({ length: 40 }, (_, nth) => noise(nth)),
+    ]);
+    await backUpDisks(repository, { root: disk });
+    const changed = Buffer.from(disk);
+    changed.write('changed', 30 * BLOCK);
+    const { restorePoint, stats } = await backUpDisks(
+      repository,
+      { root: changed },
+      { time: '2026-12-01T00:00:00Z' },
+    );
+    expect(stats).toMatchObject({
+      packsWritten: 1,
+      segmentsWritten: 1,
+      reusedBytes: 41 * BLOCK,
+      damaged: [],
+    });
+    const elsewhere = await openRepository(
+      makeS3Store({ client: clientFor(region.endpoint), bucket: 'repository', prefix: 'machines' }),
+    );
+    expect((await bytesOf(await openDiskOf(elsewhere, restorePoint))).equals(changed)).toBe(true);
+    expect((await verify(elsewhere)).findings).toEqual([]);
+  } finally {
+    client.destroy();
+    await region.stop();
+    await rm(stateFolder, { recursive: true });
+  }
 });
 
 /** What S3 rarely does, done on purpose by a server that answers what it is told to. */
