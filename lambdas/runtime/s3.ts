@@ -1,4 +1,4 @@
-import { makeS3Client } from '../../core/repository/s3-store.ts';
+import { makeS3Client } from '../../core/repository/s3-client.ts';
 
 /**
  * For buckets other than a repository's, one client per sandbox. Its requests may take longer than reading a

@@ -48,7 +48,11 @@ export interface RestoreBench {
   readonly repository: Repository;
   readonly repositoryBucket: string;
   readonly subnetId: string;
-  backUp(disks: readonly TestDisk[], workload?: Record<string, unknown>): Promise<RestorePointId>;
+  backUp(
+    disks: readonly TestDisk[],
+    workload?: Record<string, unknown>,
+    time?: Date,
+  ): Promise<RestorePointId>;
   /** Starts a restore and waits for its end. */
   restore(request: RestoreRequestInput | unknown, name?: string): Promise<Ended>;
   start(request: unknown, name?: string): Promise<string>;
@@ -132,7 +136,7 @@ export async function makeRestoreBench(assemblyFolder: string): Promise<RestoreB
     start,
     ended,
     restore: async (request, name) => ended(await start(request, name)),
-    backUp: (disks, workload = {}) => backUpMachine(repository, disks, workload),
+    backUp: (disks, workload = {}, time = new Date()) => backUpMachine(repository, { disks, workload, time }),
     cleanUpsEnded: async () => {
       const deadline = Date.now() + ENDED_DEADLINE_MS;
       for (;;) {
@@ -180,8 +184,7 @@ function readEnd(executionArn: string, execution: DescribeExecutionOutput): Ende
 
 async function backUpMachine(
   repository: Repository,
-  disks: readonly TestDisk[],
-  workload: Record<string, unknown>,
+  { disks, workload, time }: { disks: readonly TestDisk[]; workload: Record<string, unknown>; time: Date },
 ): Promise<RestorePointId> {
   const { restorePoint } = await backUp(repository, {
     workload: workloadSchema.parse({
@@ -195,7 +198,7 @@ async function backUpMachine(
       rootDeviceName: '/dev/xvda',
       ...workload,
     }),
-    time: new Date(),
+    time,
     segmentBytes: 8 * MIB,
     disks: disks.map(({ id, boot, bytes, deviceName }) => ({
       id: parseDiskId(id),

@@ -147,8 +147,8 @@ describe('a restore by strategy upload', () => {
   it('is the newest restore point of a workload at a time', async () => {
     const early = sparseDisk('root', 9 * MIB, { boot: true });
     const late = sparseDisk('root', 9 * MIB, { boot: true });
-    await bench.backUp([early], { name: 'db01' });
-    await bench.backUp([late], { name: 'db01' });
+    await bench.backUp([early], { name: 'db01' }, new Date('2026-11-20T10:00:00Z'));
+    await bench.backUp([late], { name: 'db01' }, new Date('2026-11-21T10:00:00Z'));
     const { result } = await bench.restore({
       restorePoint: { workload: 'db01', at: 'latest' },
       target: { instanceType: 'm6i.large', subnetId: bench.subnetId, powerOn: false },
