@@ -4,7 +4,8 @@ import { resourcesOf } from './call-log.ts';
 import { callerOf } from './caller.ts';
 import type { FaultDecider } from './fault-rules.ts';
 import type { FaultEffects } from './faults.ts';
-import type { AnswerContext, ParsedRequest, WireAnswer, WireRequest } from './protocols/http-message.ts';
+import type { AnswerContext, ParsedRequest, WireRequest } from './protocols/http-message.ts';
+import { UNKNOWN_OPERATION } from './protocols/http-message.ts';
 import type { Outcome } from './server.ts';
 import { isHangUp } from './server.ts';
 import { AwsError, type Call } from './service.ts';
@@ -22,8 +23,6 @@ export interface DispatchParts {
 
 /** One call on its way through: who, what, and what came of it so far. */
 interface CallState {
-  readonly started: number;
-  readonly startedAt: Date;
   readonly requestId: string;
   readonly entry: ServiceEntry;
   readonly request: WireRequest;
@@ -38,52 +37,59 @@ export async function dispatch(
   request: WireRequest,
   hangUp: AbortSignal,
 ): Promise<Outcome> {
-  const name = serviceOf(request);
+  const started = performance.now();
+  const time = new Date().toISOString();
+  const service = serviceOf(request);
   const requestId = randomUUID();
-  const entry = parts.services.get(name);
-  if (!entry) return { kind: 'answer', answer: unknownService(name, requestId) };
-  const state: CallState = {
-    started: performance.now(),
-    startedAt: new Date(),
-    requestId,
-    entry,
-    request,
-    ...callerOf(request.headers),
-    signal: AbortSignal.any([hangUp, parts.stopping]),
-  };
-  const parsed = await parse(parts, state);
-  const { operation } = parsed;
-  const { outcome, result } = await carryOut(parts, state, parsed);
-  const input = 'input' in parsed ? withoutBytes(parsed.input) : undefined;
+  const { caller, execution } = callerOf(request.headers);
+  const entry = parts.services.get(service);
+  const signal = AbortSignal.any([hangUp, parts.stopping]);
+  const { operation, input, outcome, result } = entry
+    ? await serveCall(parts, { requestId, entry, request, caller, execution, signal })
+    : unknownService(service, requestId);
   parts.calls.record({
-    time: state.startedAt.toISOString(),
+    time,
     requestId,
-    caller: state.caller,
-    ...(state.execution === undefined ? {} : { execution: state.execution }),
-    service: name,
+    caller,
+    ...(execution === undefined ? {} : { execution }),
+    service,
     operation,
     resources: resourcesOf(input),
     result,
-    durationMs: Math.round((performance.now() - state.started) * 10) / 10,
+    durationMs: Math.round((performance.now() - started) * 10) / 10,
     ...(input ? { input } : {}),
   });
   return outcome;
+}
+
+/** What came of a call, for its client and for the log. */
+interface Served {
+  readonly operation: string;
+  readonly input?: Record<string, unknown>;
+  readonly outcome: Outcome;
+  readonly result: string;
+}
+
+async function serveCall(parts: DispatchParts, state: CallState): Promise<Served> {
+  const parsed = await parse(parts, state);
+  const carried = await carryOut(parts, state, parsed);
+  const input = 'input' in parsed ? { input: withoutBytes(parsed.input) } : {};
+  return { operation: parsed.operation, ...input, ...carried };
 }
 
 async function parse(parts: DispatchParts, state: CallState): Promise<ParsedRequest> {
   try {
     return await state.entry.adapter.parse(state.request);
   } catch (error) {
-    return { operation: 'Unknown', refusal: asAwsError(parts, state, 'Unknown', error) };
+    return { operation: UNKNOWN_OPERATION, refusal: asAwsError(parts, state, UNKNOWN_OPERATION, error) };
   }
 }
 
-interface Carried {
-  readonly outcome: Outcome;
-  readonly result: string;
-}
-
-async function carryOut(parts: DispatchParts, state: CallState, parsed: ParsedRequest): Promise<Carried> {
+async function carryOut(
+  parts: DispatchParts,
+  state: CallState,
+  parsed: ParsedRequest,
+): Promise<Pick<Served, 'outcome' | 'result'>> {
   const { operation } = parsed;
   try {
     if ('refusal' in parsed) throw parsed.refusal;
@@ -172,9 +178,9 @@ function withoutBytes(input: Record<string, unknown>): Record<string, unknown> {
   return kept;
 }
 
-function unknownService(name: string, requestId: string): WireAnswer {
+function unknownService(name: string, requestId: string): Served {
   const message = `The local region has no service "${name.slice(0, 50)}" (docs/local-region.md)`;
-  return {
+  const answer = {
     statusCode: 404,
     headers: {
       'content-type': 'application/json',
@@ -183,4 +189,5 @@ function unknownService(name: string, requestId: string): WireAnswer {
     },
     body: JSON.stringify({ __type: 'UnknownService', message }),
   };
+  return { operation: UNKNOWN_OPERATION, outcome: { kind: 'answer', answer }, result: 'UnknownService' };
 }

@@ -147,6 +147,7 @@ describe('what does not fit is answered in the way of its protocol', () => {
     const answer = await call('dynamodb', { method: 'POST', body: '{}' });
     expect(answer.status).toBe(404);
     expect(await answer.json()).toMatchObject({ __type: 'UnknownService' });
+    expect(home.region.calls.entries({ service: 'dynamodb' })).toMatchObject([{ result: 'UnknownService' }]);
   });
 });
 
