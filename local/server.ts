@@ -111,7 +111,7 @@ async function serve(
   }
 }
 
-export class ClientGone extends Error {
+class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 

@@ -1,4 +1,4 @@
-import type { RequestBody, WireRequest } from './http-message.ts';
+import type { WireRequest } from './http-message.ts';
 import { UnfitInput, UnfitOutput } from './http-message.ts';
 import type { Routed } from './rest-router.ts';
 import { formatScalar, parseScalar } from './scalars.ts';
@@ -95,9 +95,6 @@ export function payloadOf(shape: StructureShape): Member | undefined {
 export function isStreamed(member: Member): boolean {
   return member.shape.kind === 'blob' && member.traits.streaming !== undefined;
 }
-
-/** Type of a streamed payload member in an operation's input. */
-export type StreamedPayload = RequestBody;
 
 export interface BoundAnswer {
   readonly statusCode: number;

@@ -23,11 +23,7 @@ export function readXml(shape: Shape, element: XmlElement, path: string): unknow
   }
 }
 
-export function readXmlStructure(
-  shape: StructureShape,
-  element: XmlElement,
-  path: string,
-): Record<string, unknown> {
+function readXmlStructure(shape: StructureShape, element: XmlElement, path: string): Record<string, unknown> {
   const byName = new Map<string, XmlElement[]>();
   for (const child of element.children) {
     const same = byName.get(child.name);

@@ -59,7 +59,7 @@ export function crcFromBase64(text: string): bigint {
   return BigInt(`0x0${Buffer.from(text, 'base64').toString('hex')}`);
 }
 
-export function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
+function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
   return (CHECKSUM_ALGORITHMS as readonly string[]).includes(name);
 }
 
