@@ -55,7 +55,7 @@ function configure(command: Command, host: Host): Command {
   return command
     .exitOverride()
     .allowExcessArguments(false)
-    .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(110, host.stdout.columns ?? 110) })
+    .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(110, host.stdout.columns || 110) })
     .configureOutput({
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void host.stderr.write(text),

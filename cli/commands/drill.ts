@@ -14,6 +14,9 @@ import { STRATEGIES } from '../restore/request-flags.ts';
 /** Of AWS's durations: an instance that takes 30 seconds to start takes 0.6. */
 const TIME_SCALE = 0.02;
 
+/** Small for the small sample, so that there is something to see: with 1 GiB, the default, its disks have one or two. */
+const SAMPLE_SEGMENT_BYTES = 64 * 1024 ** 2;
+
 const EXAMPLES = `
 Examples:
   $ landfall drill                                a sample machine that comes with Landfall
@@ -63,7 +66,11 @@ export function makeDrillCommand(host: Host): Command {
       const release = await takeDrillFolder(folder, { keep });
       try {
         const request = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
-        await runDrill({ host, flags: global, folder, request, strategy, timeScale, waitMs });
+        const segmentBytes = own.disk.length === 0 ? SAMPLE_SEGMENT_BYTES : undefined;
+        await runDrill({
+          ...{ host, flags: global, folder, request, strategy },
+          ...{ segmentBytes, timeScale, waitMs },
+        });
       } finally {
         await release();
       }

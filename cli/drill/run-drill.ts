@@ -28,6 +28,8 @@ export interface Drill {
   /** The machine; its disks are raw files or block devices. */
   readonly request: BackupRequest;
   readonly strategy: 'auto' | 'upload';
+  /** Unit of work; default: the repository's own. */
+  readonly segmentBytes?: number;
   /** Factor on the region's durations. */
   readonly timeScale: number;
   readonly waitMs?: number;
@@ -73,6 +75,7 @@ async function backUpMachine(drill: Drill, connection: Connection): Promise<Fini
     time: new Date(),
     parent: 'latest',
     format: 'raw',
+    segmentBytes: drill.segmentBytes,
     showsProgress: showsProgress(flags),
   });
   const seconds = (performance.now() - startedAt) / 1000;
@@ -154,11 +157,15 @@ async function checkVolumes(
     throw new NotGood(`restored volumes differ from their sources: ${names}`, SHOW);
   }
   if (flags.json) return;
-  printLine(host, `All ${compared.length} volumes equal their sources, and share no storage with them.`);
-  printLine(
-    host,
-    `The machine stays until the next drill: "npx landfall local --state-folder ${relative(host.cwd, folder)}" serves it.`,
-  );
+  const all =
+    compared.length === 1
+      ? 'The volume equals its source'
+      : `All ${compared.length} volumes equal their sources`;
+  printLine(host, `${all}, and no storage is shared.`);
+  const near = relative(host.cwd, folder);
+  const where = near.startsWith('..') ? folder : near;
+  printLine(host, 'The machine stays until the next drill. This serves it to the AWS CLI and to landfall:');
+  printLine(host, `  npx landfall local --state-folder ${where}`);
 }
 
 const SHOW =

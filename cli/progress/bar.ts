@@ -22,14 +22,18 @@ const SMALLEST_BAR_CELLS = 8;
 export function renderProgress(lines: readonly ProgressLine[], columns: number): string[] {
   const label = widest(lines.map((line) => line.label));
   const phase = widest(lines.map((line) => line.phase));
-  return lines.map((line) => {
+  const facts = lines.map((line) => factsOf(line).join('  '));
+  const counted = lines.flatMap((line, index) =>
+    fractionOf(line) === undefined ? [] : [facts[index] ?? ''],
+  );
+  // Besides the bar there are three gaps of two columns and two brackets.
+  const room = columns - label - phase - widest(counted) - 8;
+  const cells = Math.max(SMALLEST_BAR_CELLS, Math.min(BAR_CELLS, room));
+  return lines.map((line, index) => {
     const head = `${line.label.padEnd(label)}  ${line.phase.padEnd(phase)}`;
-    const facts = factsOf(line).join('  ');
     const fraction = fractionOf(line);
-    if (fraction === undefined) return cut(`${head}  ${facts}`.trimEnd(), columns);
-    const room = columns - head.length - facts.length - 6;
-    const cells = Math.max(SMALLEST_BAR_CELLS, Math.min(BAR_CELLS, room));
-    return cut(`${head}  [${bar(fraction, cells)}]  ${facts}`.trimEnd(), columns);
+    const middle = fraction === undefined ? '' : `[${bar(fraction, cells)}]  `;
+    return cut(`${head}  ${middle}${facts[index]}`.trimEnd(), columns);
   });
 }
 

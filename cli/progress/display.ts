@@ -40,8 +40,8 @@ function makeTerminalDisplay(sink: TextSink, now: () => number): ProgressDisplay
   // Up to the first drawn line, then erase from there to the end of the screen.
   const erase = () => (drawnLines === 0 ? '' : `\u001b[${drawnLines}A\u001b[0J`);
   const draw = () => {
-    // One column is left free: some terminals wrap after the last one.
-    const lines = renderProgress(latest, (sink.columns ?? DEFAULT_COLUMNS) - 1);
+    // Some terminals say they have 0 columns; some wrap after the last one, so it is left free.
+    const lines = renderProgress(latest, (sink.columns || DEFAULT_COLUMNS) - 1);
     sink.write(erase() + lines.map((line) => `${line}\n`).join(''));
     drawnLines = lines.length;
     drawnAt = now();

@@ -30,7 +30,7 @@ describe('the picture on a terminal', () => {
   test('shortens its bars on a narrow terminal, then cuts lines', () => {
     expect(renderProgress(LINES, 89)).toEqual([
       'root     upload as RAW       [███·····]   40%  512 MiB of 1.25 GiB  310 MiB/s  2.5 s left',
-      'data     import as snapshot  [███████·················]   29%  converting',
+      'data     import as snapshot  [██······]   29%  converting',
       'machine  bring in disks',
     ]);
     const narrow = renderProgress(LINES, 40);
@@ -105,6 +105,12 @@ describe('the display', () => {
       'root: down  100%  4 bytes of 4 bytes',
       '',
     ]);
+  });
+
+  test('takes 80 columns for granted where a terminal says it has none', () => {
+    const sink = { ...makeSink(true), columns: 0 };
+    makeProgressDisplay({ sink, enabled: true, now: () => 0 }).show(line('up', 4));
+    expect(sink.read()).toBe('root  up  [████████████████████████]  100%  4 bytes of 4 bytes\n');
   });
 
   test('shows nothing when it is switched off, but notes', () => {
