@@ -17,6 +17,7 @@ import { encodeManifest, findLatest, readManifest, restorePointIdOf } from './re
 import { type BlockLookup, makeParentLookup, makeRunCache } from './reuse.ts';
 import { makeSegmentWriter, type SegmentWriter } from './segment-writer.ts';
 import { makeSlots } from './slots.ts';
+import { makeTaskSet, type TaskSet } from './task-set.ts';
 
 export type { BackupDisk, BackupProgress, BackupRequest } from './backup-request.ts';
 
@@ -61,6 +62,8 @@ interface Run {
   readonly checked: CheckedBackup;
   readonly lease: WriteLease;
   readonly tables: PackTables;
+  /** What is read ahead, and may turn out not to be needed. */
+  readonly tasks: TaskSet;
   readonly damaged: Set<string>;
   readonly written: { packs: number; segments: number };
   /** Aborted by the caller, or by the first failure. */
@@ -77,10 +80,11 @@ async function makeRestorePoint(
   const given = checked.request.signal;
   const signal = given ? AbortSignal.any([given, stop.signal]) : stop.signal;
   const damaged = new Set<string>();
-  const tables = makePackTables(repository.store, { signal, onDamage: ({ key }) => damaged.add(key) });
+  const tasks = makeTaskSet();
+  const tables = makePackTables(repository.store, { signal, onDamage: ({ key }) => damaged.add(key), tasks });
   const written = { packs: 0, segments: 0 };
   const fail = (error: unknown) => stop.abort(error);
-  const run: Run = { repository, checked, lease, tables, damaged, written, signal, fail };
+  const run: Run = { repository, checked, lease, tables, tasks, damaged, written, signal, fail };
   try {
     const parent = await findParent(run);
     const { disks, counts } = await storeDisks(run, parent);
@@ -92,6 +96,9 @@ async function makeRestorePoint(
   } catch (error) {
     // The first failure aborted the others, which then fail with it as their reason.
     throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    stop.abort();
+    await tasks.settle();
   }
 }
 
@@ -217,7 +224,7 @@ async function readDisks(
 }
 
 async function openParentDisk(
-  { repository, tables, damaged, signal }: Run,
+  { repository, tables, tasks, damaged, signal }: Run,
   { parent, diskId }: { parent: Parent; diskId: DiskId },
 ): Promise<BlockLookup | undefined> {
   const listed = parent.manifest.disks.find(({ id }) => id === diskId);
@@ -226,7 +233,7 @@ async function openParentDisk(
   const onDamage = (key: string) => damaged.add(key);
   try {
     const disk = await openListedDisk(store, listed, { id: parent.id, signal });
-    return makeParentLookup({ store, disk, tables, onDamage, signal });
+    return makeParentLookup({ store, disk, tables, onDamage, tasks, signal });
   } catch (error) {
     if (!(error instanceof CorruptObject)) throw error;
     onDamage(error.key);

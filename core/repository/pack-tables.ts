@@ -4,6 +4,7 @@ import { loadPackTable } from './objects.ts';
 import type { PackReference, PackTable } from './pack-format.ts';
 import { makeSlots } from './slots.ts';
 import type { Store } from './store.ts';
+import type { TaskSet } from './task-set.ts';
 
 const CACHE_BYTES = 8 * 1024 ** 2;
 const LOADS_AT_ONCE = 8;
@@ -17,9 +18,11 @@ export interface PackTables {
 export interface PackTablesOptions {
   readonly signal?: AbortSignal;
   readonly onDamage: (error: CorruptObject) => void;
+  /** Where loads are kept an eye on that nobody waits for. */
+  readonly tasks?: TaskSet;
 }
 
-export function makePackTables(store: Store, { signal, onDamage }: PackTablesOptions): PackTables {
+export function makePackTables(store: Store, { signal, onDamage, tasks }: PackTablesOptions): PackTables {
   const slots = makeSlots(LOADS_AT_ONCE);
   const cache = new Map<string, { readonly table: Promise<PackTable | undefined>; bytes: number }>();
   let cachedBytes = 0;
@@ -52,10 +55,13 @@ export function makePackTables(store: Store, { signal, onDamage }: PackTablesOpt
         cache.set(name, known);
         return known.table;
       }
-      const entry = { table: load(pack), bytes: pack.frames * 40 + 200 };
+      const loading = load(pack);
+      const entry = { table: tasks?.add(loading) ?? loading, bytes: pack.frames * 40 + 200 };
       // A failure to read is thrown to whoever asked, and tried again next time.
       entry.table.catch(() => {
-        if (cache.delete(name)) cachedBytes -= entry.bytes;
+        if (cache.get(name) !== entry) return;
+        cache.delete(name);
+        cachedBytes -= entry.bytes;
       });
       cache.set(name, entry);
       cachedBytes += entry.bytes;

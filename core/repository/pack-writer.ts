@@ -4,6 +4,7 @@ import { putExactly } from './put-exactly.ts';
 import type { BlockEntry, PackHandle } from './reuse.ts';
 import { makeSlots } from './slots.ts';
 import type { Store } from './store.ts';
+import { makeTaskSet } from './task-set.ts';
 
 export interface PackWriter {
   /** Copies a frame into the pack being filled; answers where it will lie. Waits while all buffers are on their way to the store. */
@@ -31,7 +32,7 @@ export function makePackWriter(options: PackWriterOptions): PackWriter {
   const { frameBytes, buffers, signal, onFailure } = options;
   const slots = makeSlots(buffers);
   const free: Buffer[] = [];
-  const sending = new Set<Promise<void>>();
+  const tasks = makeTaskSet();
   let filling: FillingPack | undefined;
 
   const begin = async (): Promise<FillingPack> => {
@@ -51,16 +52,13 @@ export function makePackWriter(options: PackWriterOptions): PackWriter {
     if (!filling) return;
     const { pack, resolve, reject, giveBack } = filling;
     filling = undefined;
-    const sent: Promise<void> = storePack(pack, options)
+    const sent = storePack(pack, options)
       .then(resolve, (error: unknown) => {
         reject(error);
         onFailure(error);
       })
-      .finally(() => {
-        giveBack();
-        sending.delete(sent);
-      });
-    sending.add(sent);
+      .finally(giveBack);
+    void tasks.add(sent);
   };
   return {
     async append(frame, blockDigest) {
@@ -73,7 +71,7 @@ export function makePackWriter(options: PackWriterOptions): PackWriter {
       filling?.reject(reason);
       filling?.giveBack();
       filling = undefined;
-      await Promise.all(sending);
+      await tasks.settle();
     },
   };
 }

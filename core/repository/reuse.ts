@@ -8,6 +8,7 @@ import type { FramePlace, PackReference } from './pack-format.ts';
 import type { PackTables } from './pack-tables.ts';
 import type { DataBlock, Segment } from './segment-format.ts';
 import type { Store } from './store.ts';
+import type { TaskSet } from './task-set.ts';
 
 /** A pack that is in the repository, or on its way there. */
 export interface PackHandle {
@@ -51,11 +52,13 @@ export interface ParentDisk {
   readonly disk: DiskObject;
   readonly tables: PackTables;
   readonly onDamage: (key: string) => void;
+  /** Where loads are kept an eye on that nobody waits for. */
+  readonly tasks: TaskSet;
   readonly signal?: AbortSignal;
 }
 
 /** The parent's block at the same position, if its pack is there and says so too. */
-export function makeParentLookup({ store, disk, tables, onDamage, signal }: ParentDisk): BlockLookup {
+export function makeParentLookup({ store, disk, tables, onDamage, tasks, signal }: ParentDisk): BlockLookup {
   const blocksPerSegment = disk.segmentBytes / BLOCK_BYTES;
   const loaded = new Map<number, Promise<Segment | undefined>>();
 
@@ -74,7 +77,7 @@ export function makeParentLookup({ store, disk, tables, onDamage, signal }: Pare
   const segmentAt = (index: number): Promise<Segment | undefined> => {
     for (const wanted of [index, index + 1]) {
       if (loaded.has(wanted)) continue;
-      const segment = load(wanted);
+      const segment = tasks.add(load(wanted));
       segment.catch(() => undefined);
       loaded.set(wanted, segment);
     }

@@ -9,6 +9,7 @@ import { type BlockEntry, isSound } from './reuse.ts';
 import { type DataBlock, digestOfList, encodeSegment, parseSegment } from './segment-format.ts';
 import type { Slots } from './slots.ts';
 import type { Store } from './store.ts';
+import { makeTaskSet } from './task-set.ts';
 
 export interface CollectedBlock {
   readonly index: number;
@@ -52,7 +53,7 @@ export function makeSegmentWriter(options: SegmentWriterOptions): SegmentWriter 
   const { slots, signal, onFailure } = options;
   const segments: SegmentReference[] = [];
   const packs = new Map<Digest, number>();
-  const pending = new Set<Promise<void>>();
+  const tasks = makeTaskSet();
   const nameOfZeros = makeZeroNames();
 
   const store = async (name: Digest, segment: CollectedSegment): Promise<void> => {
@@ -76,21 +77,16 @@ export function makeSegmentWriter(options: SegmentWriterOptions): SegmentWriter 
       }
       const name = digestOfList(segment);
       segments.push({ digest: name, dataBlocks: dataBlocks.length });
-      const storing: Promise<void> = store(name, segment)
-        .catch(onFailure)
-        .finally(() => pending.delete(storing));
-      pending.add(storing);
+      void tasks.add(store(name, segment).catch(onFailure));
       // Only what waits for the store counts: what waits for a pack may be waiting for blocks that are still to come.
       while (slots.waiting > WAITING_MOST) (await slots.take())();
     },
     async finish() {
-      await Promise.all(pending);
+      await tasks.settle();
       signal.throwIfAborted();
       return { segments, packs };
     },
-    async settle() {
-      await Promise.all(pending);
-    },
+    settle: () => tasks.settle(),
   };
 }
 

@@ -165,6 +165,17 @@ test('objects are put in the order that makes the manifest the commit point', as
   expect(faulty.calls.filter((call) => call.includes(restorePoint))).toHaveLength(1);
 });
 
+test('nothing that was read ahead is still under way when a backup answers', async () => {
+  const store = makeMemoryStore();
+  const repository = await createRepository(store);
+  await backUpDisks(repository, { root: drawn('AAAA' + 'BBBB' + 'CCCC') });
+  const faulty = makeFaultyStore(store);
+  // Its parent has more segments than it needs, and the next one is always read ahead.
+  await backUpDisks({ store: faulty, url: '' }, { root: drawn('AAAA') }, { time: DAY_2 });
+  expect(faulty.underWay).toBe(0);
+  expect(faulty.calls.filter((call) => call.startsWith('get segments/'))).toHaveLength(2);
+});
+
 test('a segment is put only once all of its packs are there, whatever else is under way', async () => {
   const store = makeMemoryStore();
   await createRepository(store);

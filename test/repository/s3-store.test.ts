@@ -52,7 +52,23 @@ test('a repository in a bucket: backed up, backed up again, verified, restored',
       drawn('..ab' + '....'),
       ...Array.from({ length: 40 }, (_, nth) => noise(nth)),
     ]);
-    await backUpDisks(repository, { root: disk });
+    // S3 throttles, breaks down, and does as told but never says so: with every kind of object.
+    const keyHas = (text: string) => (input: Record<string, unknown>) => String(input.Key).includes(text);
+    const put = { service: 's3', operation: 'PutObject' };
+    const faults = ['packs/', 'segments/', 'disks/', 'restore-points/'].map((text) =>
+      region.faults.add({ ...put, when: keyHas(text), action: { kind: 'loseAnswer' } }),
+    );
+    faults.push(
+      region.faults.add({ ...put, when: keyHas('segments/'), skip: 2, action: { kind: 'throttle' } }),
+      region.faults.add({
+        ...put,
+        action: { kind: 'error', code: 'InternalError', message: 'as told', statusCode: 500 },
+      }),
+      region.faults.add({ service: 's3', operation: 'ListObjectsV2', action: { kind: 'loseAnswer' } }),
+    );
+    const first = await backUpDisks(repository, { root: disk });
+    expect(first.stats).toMatchObject({ packsWritten: expect.any(Number), damaged: [] });
+    expect(faults.map(({ hits }) => hits)).toEqual([1, 1, 1, 1, 1, 1, 1]);
     const changed = Buffer.from(disk);
     changed.write('changed', 30 * BLOCK);
     const { restorePoint, stats } = await backUpDisks(
