@@ -114,8 +114,9 @@ export function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[
   const instance = result?.instance;
   if (instance === undefined) return [];
   const { instanceId, name, instanceType, availabilityZone, started, startProblem, statusChecks } = instance;
+  const checks = statusChecks ? `, status checks ${statusChecks}` : '';
   const state = {
-    running: `running${statusChecks ? `, status checks ${statusChecks}` : ''}`,
+    running: startProblem ? `running, but: ${startProblem}` : `running${checks}`,
     'not-started': `restored, but it did not start: ${startProblem ?? 'no reason given'}`,
     'not-asked': 'stopped, as asked',
   }[started];
@@ -146,7 +147,8 @@ export function leftoverLines({ result }: Pick<RestoreStory, 'result'>): string[
   const left = result.leftBehind.map(
     ({ kind, resourceId, because }) => `left behind ${kind} ${resourceId ?? '(id not known)'}: ${because}`,
   );
-  return [...removed, ...left];
+  const failed = result.cleanUpProblem === undefined ? [] : [`clean-up failed: ${result.cleanUpProblem}`];
+  return [...removed, ...left, ...failed];
 }
 
 const secondsBetween = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

@@ -118,7 +118,7 @@ function announce(host: Host, { started, json }: { started: StartedRestore; json
   printNote(host, `Restore ${started.restoreId} is under way (${started.executionArn}).`);
 }
 
-/** @throws RestoreFailed, and NotGood where the machine is restored but does not run as was asked */
+/** @throws RestoreFailed, BadRequest; NotGood where the machine is restored but does not run as was asked */
 export function requireSuccess(story: RestoreStory): void {
   const { restoreId, execution, result } = story;
   const show = `"landfall show ${restoreId}" tells the whole story; "landfall restore --restore-id ${restoreId} …" tries again.`;
@@ -131,10 +131,13 @@ export function requireSuccess(story: RestoreStory): void {
     const what = execution?.status === 'ABORTED' ? 'was cancelled' : 'failed';
     throw new RestoreFailed(`the restore ${restoreId} ${what}: ${why}`, show);
   }
-  if (result?.instance?.started === 'not-started') {
+  const instance = result?.instance;
+  if (instance?.startProblem !== undefined) {
     throw new NotGood(
-      `the machine is restored as ${result.instance.instanceId}, but it did not start: ${result.instance.startProblem}`,
-      `Start it when that is mended: aws ec2 start-instances --instance-ids ${result.instance.instanceId}`,
+      `the machine is restored as ${instance.instanceId}, but ${instance.startProblem}`,
+      instance.started === 'running'
+        ? `Look at its console: aws ec2 get-console-output --latest --instance-id ${instance.instanceId}`
+        : `Start it when that is mended: aws ec2 start-instances --instance-ids ${instance.instanceId}`,
     );
   }
 }

@@ -3,6 +3,7 @@ import { describeRestore, type RestoreStory } from '../../cli/restore/describe-r
 import type { Execution } from '../../cli/restore/find-restore.ts';
 import type { Observation } from '../../cli/restore/observe.ts';
 import { progressLines } from '../../cli/restore/progress-lines.ts';
+import { requireSuccess } from '../../cli/restore/start-and-follow.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import { type LedgerEntry, ledgerEntrySchema, resultSchema } from '../../core/model/restore-record.ts';
 
@@ -88,6 +89,7 @@ const entry = (
     step: 'some-step',
     executionArn: ARN,
     intendedAt: at(from),
+    triedAt: at(from),
     resourceId: `${kind}-${name}`,
     createdAt: at(from),
     ...(to === undefined ? {} : { readyAt: at(to) }),
@@ -203,6 +205,7 @@ const STORY: RestoreStory = {
       { phase: 'import as snapshot', diskId: 'root', startedAt: at(10.2), endedAt: at(82) },
       { phase: 'launch and stop target', startedAt: at(83) },
     ],
+    cleanUpProblem: 'the snapshot is locked',
     cleanedUp: [{ kind: 'bucket', resourceId: 'landfall-0123' }],
     leftBehind: [{ kind: 'snapshot', because: 'it backs an image' }],
   }),
@@ -234,6 +237,7 @@ describe('the story of a restore', () => {
       '',
       'removed bucket landfall-0123',
       'left behind snapshot (id not known): it backs an image',
+      'clean-up failed: the snapshot is locked',
     ]);
   });
 
@@ -264,12 +268,16 @@ describe('the story of a restore', () => {
     ]);
   });
 
-  test('that restored a machine which did not start', () => {
+  test.each([
+    ['not-started', 'no capacity', 'restored, but it did not start: no capacity'],
+    ['running', 'checks did not pass', 'running, but: checks did not pass'],
+  ] as const)('that restored a machine which is %s, %s', (started, startProblem, told) => {
     const { result } = STORY;
     if (result?.instance === undefined) throw new Error('the sample has an instance');
-    const instance = { ...result.instance, started: 'not-started' as const, startProblem: 'no capacity' };
-    expect(describeRestore({ ...STORY, result: { ...result, instance } })).toContain(
-      'instance i-1 "web01" (t3.small, us-east-1a): restored, but it did not start: no capacity',
-    );
+    const instance = { ...result.instance, started, startProblem };
+    const story = { ...STORY, result: { ...result, instance } };
+    expect(describeRestore(story)).toContain(`instance i-1 "web01" (t3.small, us-east-1a): ${told}`);
+    expect(() => requireSuccess(story)).toThrow(`the machine is restored as i-1, but ${startProblem}`);
+    expect(() => requireSuccess(STORY)).not.toThrow();
   });
 });
