@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -26,6 +26,14 @@ export async function makeTempFolder(): Promise<string> {
 export async function makeFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'landfall-cli-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The first bytes of a file that may be large. */
+export async function readStart(path: string, length: number): Promise<Buffer> {
+  const handle = await open(path);
+  const { buffer } = await handle.read(Buffer.alloc(length), 0, length, 0);
+  await handle.close();
+  return buffer;
 }
 
 export interface CliResult {
