@@ -9,6 +9,8 @@ export interface AdminParts {
   readonly faults: FaultRules;
   /** What `GET /_landfall/health` tells besides the process id. */
   describe(): Record<string, unknown>;
+  /** File that holds the bytes of a volume or snapshot; undefined when there is no such one. */
+  diskFile(id: string): Promise<string | undefined>;
 }
 
 /** Paths of the region itself, which no AWS service uses (a bucket's name cannot begin with an underscore). */
@@ -50,6 +52,8 @@ export async function answerAdmin(parts: AdminParts, request: WireRequest): Prom
   switch (route) {
     case 'GET health':
       return json(200, { pid: process.pid, ...parts.describe() });
+    case 'GET disks/{id}':
+      return diskFile(parts, id);
     case 'GET calls':
       return json(200, callsAsked(parts.calls, new Map(request.query)));
     case 'DELETE calls':
@@ -69,6 +73,12 @@ export async function answerAdmin(parts: AdminParts, request: WireRequest): Prom
     default:
       return json(404, { message: `there is nothing at ${request.method} ${request.path}` });
   }
+}
+
+async function diskFile(parts: AdminParts, id = ''): Promise<WireAnswer> {
+  const file = await parts.diskFile(id);
+  if (file === undefined) return json(404, { message: `there is no volume or snapshot ${id}` });
+  return json(200, { id, file });
 }
 
 async function addFault(faults: FaultRules, request: WireRequest): Promise<WireAnswer> {

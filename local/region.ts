@@ -121,13 +121,17 @@ async function startOn(stateFolder: string, options: RegionOptions): Promise<Run
   const faults = makeFaultRules();
   const stopping = new AbortController();
   // The services want to know the endpoint, so the server listens first; what comes early waits for them.
-  const registry = Promise.withResolvers<ServiceRegistry>();
-  registry.promise.catch(() => {});
+  const built = Promise.withResolvers<BuiltServices>();
+  built.promise.catch(() => {});
   const started = new Date();
   const admin = {
     calls,
     faults,
     describe: () => ({ stateFolder, started: started.toISOString(), calls: calls.total }),
+    diskFile: async (id: string) => {
+      const { ec2 } = (await built.promise).services;
+      return ec2.volumeFile(id) ?? ec2.snapshotFile(id);
+    },
   };
   const server = await startHttpServer({
     port: options.port ?? DEFAULT_PORT,
@@ -135,25 +139,25 @@ async function startOn(stateFolder: string, options: RegionOptions): Promise<Run
     handle: async (request, signal) => {
       if (request.path.startsWith(ADMIN_PREFIX))
         return { kind: 'answer', answer: await answerAdmin(admin, request) };
-      const services = await registry.promise;
+      const services = (await built.promise).registry;
       return dispatch({ services, calls, faults, stopping: stopping.signal, log }, request, signal);
     },
   });
   try {
     const observers = { calls, faults, stopping: stopping.signal };
-    const built = await buildServices({ stateFolder, endpoint: server.endpoint, options, observers, log });
-    registry.resolve(built.registry);
+    const parts = await buildServices({ stateFolder, endpoint: server.endpoint, options, observers, log });
+    built.resolve(parts);
     const stop = async () => {
       stopping.abort(new RegionStopped('the region is stopping'));
       // Whoever calls stops before what is called, so that no call of ours fails only because we end.
-      await built.stopCallers();
+      await parts.stopCallers();
       await server.stop();
-      await built.stopCalled();
+      await parts.stopCalled();
       await calls.close();
     };
-    return { server, services: built.services, calls, faults, stop };
+    return { server, services: parts.services, calls, faults, stop };
   } catch (error) {
-    registry.reject(error);
+    built.reject(error);
     await server.stop();
     throw error;
   }

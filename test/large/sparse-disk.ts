@@ -142,7 +142,7 @@ async function restore(): Promise<Story> {
 }
 
 async function checkVolume(disk: string, { volumeId }: Story): Promise<void> {
-  const answer = await fetch(`${environment.AWS_ENDPOINT_URL}/_landfall/volumes/${volumeId}`);
+  const answer = await fetch(`${environment.AWS_ENDPOINT_URL}/_landfall/disks/${volumeId}`);
   const { file }: { file: string } = JSON.parse(await answer.text());
   const { blocks, size } = await stat(file);
   assert.equal(size, sizeBytes);

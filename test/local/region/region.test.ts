@@ -5,6 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -350,4 +351,18 @@ test('stopping ends calls that are held', async () => {
   } finally {
     await own.dispose();
   }
+});
+
+describe('the file of a disk', () => {
+  test('is told by the id of its volume or snapshot, and by nothing else', async () => {
+    const { SnapshotId } = (await home.ec2().send(new DescribeSnapshotsCommand({}))).Snapshots?.[0] ?? {};
+    const found = await fetch(`${home.endpoint}/_landfall/disks/${SnapshotId}`);
+    expect(await found.json()).toEqual({
+      id: SnapshotId,
+      file: join(home.stateFolder, 'ec2', 'snapshots', `${SnapshotId}.img`),
+    });
+    for (const id of ['vol-0123456789abcdef0', '..%2Fstate', '']) {
+      expect((await fetch(`${home.endpoint}/_landfall/disks/${id}`)).status).toBe(404);
+    }
+  });
 });
