@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ENVIRONMENT, NODE_FLAGS } from './runtime.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bundledNode = join(root, 'node_modules', 'node', 'bin', 'node');
@@ -19,8 +20,8 @@ if (!newEnough && !existsSync(bundledNode)) {
 
 const child = spawn(
   newEnough ? process.execPath : bundledNode,
-  ['--disable-warning=ExperimentalWarning', join(root, 'cli', 'main.ts'), ...process.argv.slice(2)],
-  { stdio: 'inherit' },
+  [...NODE_FLAGS, join(root, 'cli', 'main.ts'), ...process.argv.slice(2)],
+  { stdio: 'inherit', env: { ...ENVIRONMENT, ...process.env } },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   // The terminal sends these to the whole group; the child decides, we only wait for it.

@@ -21,7 +21,7 @@ const inputSchema = restoreContextSchema.extend({
 
 // Two parts in flight: one is read and checked while the other is sent.
 const PARTS_IN_FLIGHT = 2;
-const READ_MEMORY_BYTES = 64 * 1024 ** 2;
+const READ_MEMORY_BYTES = 16 * 1024 ** 2;
 const TRIES = 4;
 const ZEROS = Buffer.alloc(1024 ** 2);
 
@@ -119,7 +119,7 @@ async function copyZeros({ bucket, key, uploadId }: Upload, part: Part): Promise
 }
 
 async function sendPart({ bucket, key, uploadId, reader }: Upload, part: Part): Promise<void> {
-  const body = Readable.from(contentOf(reader, part), { objectMode: false, highWaterMark: 4 * 1024 ** 2 });
+  const body = Readable.from(contentOf(reader, part), { objectMode: false, highWaterMark: 1024 ** 2 });
   try {
     await s3.send(
       new UploadPartCommand({

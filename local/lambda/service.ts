@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { makeJsonFile } from '../json-file.ts';
 import type { RegionContext, Service } from '../service.ts';
@@ -14,7 +15,7 @@ import { makeOperations } from './operations.ts';
 import type { ThreadMemory } from './worker-thread.ts';
 
 export interface LambdaOptions {
-  /** Threads per asset and environment; 2 when absent. */
+  /** Threads per asset and environment; one less than there are cores, 1 or 2, when absent. */
   readonly workers?: number;
   readonly log: (line: string) => void;
 }
@@ -43,6 +44,9 @@ export type FunctionSettings = Omit<
   'arn' | 'code' | 'codeSha256' | 'codeBytes' | 'revisionId' | 'lastModified'
 > & { readonly code: StoredCode };
 
+// The region itself keeps one core busy when data moves; a second thread pays only where there is a core for it.
+const DEFAULT_THREADS = Math.max(1, Math.min(2, availableParallelism() - 1));
+
 export async function makeLambdaService(
   context: RegionContext,
   options: LambdaOptions,
@@ -66,7 +70,7 @@ export async function makeLambdaService(
   }
 
   const arnOf = (name: string) => `arn:aws:lambda:${context.region}:${context.accountId}:function:${name}`;
-  const invoker = makeInvoker({ context, threads: options.workers ?? 2, code, logs, find });
+  const invoker = makeInvoker({ context, threads: options.workers ?? DEFAULT_THREADS, code, logs, find });
 
   async function save(): Promise<void> {
     await file.write([...functions.values()]);

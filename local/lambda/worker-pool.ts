@@ -20,9 +20,10 @@ export interface WorkerPool {
 
 /**
  * How much declared memory a thread takes at once. Memory stands for CPU on Lambda too (1,769 MB is a whole one), so a
- * thread runs two or so functions that move data, or many that only wait for calls.
+ * thread runs one function that moves data and one that only waits for calls, or several of the latter. More movers
+ * would share the same core and only hold more memory.
  */
-const THREAD_ROOM_MB = 4096;
+const THREAD_ROOM_MB = 2560;
 
 interface Waiting {
   readonly invocation: Invocation;

@@ -154,6 +154,8 @@ function startWorker({ codeFolder, environment, onLog }: WorkerThreadOptions): W
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData,
     env: { ...environment },
+    // Far above what the functions keep; without a limit a thread's garbage grows to hundreds of MiB before it is looked at.
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
     // Not those of this process: a test runner's loaders have no business in there.
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdout: true,

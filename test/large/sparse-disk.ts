@@ -19,6 +19,7 @@ import {
   EC2Client,
 } from '@aws-sdk/client-ec2';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+import { ENVIRONMENT, NODE_FLAGS } from '../../bin/runtime.js';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -34,6 +35,7 @@ const projectFolder = dirname(dirname(import.meta.dirname));
 const folder = await mkdtemp(join(tmpdir(), 'landfall-large-'));
 const environment: NodeJS.ProcessEnv = {
   ...process.env,
+  ...ENVIRONMENT,
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',
 };
@@ -197,15 +199,11 @@ async function landfall(...args: string[]): Promise<string> {
 
 /** Without bin/landfall.js in between, so that the process watched is the one that works. */
 function run(...args: string[]): ChildProcess {
-  return spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', join(projectFolder, 'cli/main.ts'), ...args],
-    {
-      cwd: folder,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  return spawn(process.execPath, [...NODE_FLAGS, join(projectFolder, 'cli/main.ts'), ...args], {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 /** Samples the kernel's own high-water mark; the last sample before the end is the peak, or very near it. */
