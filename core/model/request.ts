@@ -20,9 +20,12 @@ const awsId = (prefix: string) =>
     .string()
     .regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), `must be an id like ${prefix}-0123456789abcdef0`);
 
+/** Tags of AWS's own, which nobody else may set, and of ours, which say what may be removed. */
+export const isReservedTag = (key: string): boolean => /^(aws:|landfall:)/.test(key);
+
 const tagsSchema = z
   .record(z.string().min(1).max(128), z.string().max(256))
-  .refine((tags) => Object.keys(tags).every((key) => !/^(aws:|landfall:)/.test(key)), {
+  .refine((tags) => !Object.keys(tags).some(isReservedTag), {
     message: 'keys that begin with aws: or landfall: are reserved',
   });
 
@@ -180,6 +183,7 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-function shown(value: unknown): string {
+/** A request's value in a finding: short, and as the request has it. */
+export function shown(value: unknown): string {
   return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
 }

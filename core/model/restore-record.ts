@@ -6,6 +6,7 @@ import { z } from 'zod';
  *   restores/<restoreId>/claim.json                              who works on it and how far it is
  *   restores/<restoreId>/<attempt>/plan.json                     what that attempt does
  *   restores/<restoreId>/<attempt>/ledger/<kind>/<name>.json     one entry for each thing it makes
+ *   restores/<restoreId>/<attempt>/failure.json                  the first error, where there was one
  *   restores/<restoreId>/<attempt>/result.json                   how it ended
  */
 
@@ -61,6 +62,13 @@ export const ledgerEntrySchema = z.strictObject({
   keptBecause: z.string().optional(),
 });
 
+/** What an attempt failed with: the first error, of a disk's own execution where it was one. */
+export const failureSchema = z.strictObject({
+  error: z.string(),
+  cause: z.string(),
+  diskId: z.string().optional(),
+});
+
 /** How a restore ended: kept as result.json, and the execution's output when it succeeds. */
 export const resultSchema = z.strictObject({
   restoreId: z.string(),
@@ -82,7 +90,7 @@ export const resultSchema = z.strictObject({
       started: z.enum(['running', 'not-started', 'not-asked']),
       /** Why it is not running, or its checks have not passed: the machine is restored all the same. */
       startProblem: z.string().optional(),
-      statusChecks: z.string().optional(),
+      statusChecks: z.enum(['ok', 'not passed']).optional(),
       consoleOutput: z.string().optional(),
     })
     .optional(),
@@ -118,6 +126,9 @@ export type LedgerEntry = z.infer<typeof ledgerEntrySchema>;
 export type RestoreResult = z.infer<typeof resultSchema>;
 export type Phase = RestoreResult['phases'][number];
 
+/** What is never removed by itself: uploads end with their bucket, attachments with their instance. */
+export const ENDS_WITH_OTHERS: ReadonlySet<LedgerKind> = new Set(['upload', 'attachment']);
+
 export const claimKey = (restoreId: string): string => `restores/${restoreId}/claim.json`;
 export const attemptPrefix = (restoreId: string, attempt: number): string =>
   `restores/${restoreId}/${attempt}/`;
@@ -130,6 +141,8 @@ export const ledgerKey = (
   attempt: number,
   { kind, name }: Pick<LedgerEntry, 'kind' | 'name'>,
 ): string => `${ledgerPrefix(restoreId, attempt)}${kind}/${name}.json`;
+export const failureKey = (restoreId: string, attempt: number): string =>
+  `${attemptPrefix(restoreId, attempt)}failure.json`;
 export const resultKey = (restoreId: string, attempt: number): string =>
   `${attemptPrefix(restoreId, attempt)}result.json`;
 

@@ -1,8 +1,6 @@
-import { DescribeVolumesCommand, type VolumeAttachment } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
-import { awsErrorCode } from '../runtime/aws-errors.ts';
-import { ec2 } from '../runtime/ec2.ts';
+import { describeVolume } from '../runtime/describe.ts';
 import { markReady, plannedDisk, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -22,7 +20,7 @@ const inputSchema = restoreContextSchema.extend({
 export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ...context }) => {
   const { deviceName } = plannedDisk(await readPlan(context), diskId);
   const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
-  const attachment = await describeAttachment(volumeId);
+  const attachment = (await describeVolume({ id: volumeId }))?.Attachments?.[0];
   const status = attachment?.State ?? unseen(poll);
   if (attachment && (attachment.InstanceId !== instanceId || attachment.Device !== deviceName)) {
     throw new AttachedElsewhere(
@@ -33,13 +31,3 @@ export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ..
   const message = `volume ${volumeId} of disk ${diskId} is ${status} at ${instanceId} ${deviceName}`;
   return { status, message, volumeId, poll: nextPoll(poll) };
 });
-
-async function describeAttachment(volumeId: string): Promise<VolumeAttachment | undefined> {
-  try {
-    const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
-    return Volumes[0]?.Attachments?.[0];
-  } catch (error) {
-    if (awsErrorCode(error) === 'InvalidVolume.NotFound') return undefined;
-    throw error;
-  }
-}

@@ -7,7 +7,7 @@ import { makeStep } from '../runtime/step.ts';
 
 const inputSchema = restoreContextSchema.extend({ instanceId: z.string().min(1), poll: pollSchema });
 
-/** Looks at the instance's status checks: running is not booted. The worse of the two checks counts. */
+/** Looks at the instance's status checks: running is not booted. Both checks must be `ok`; the first that is not tells the status. */
 export const handler = makeStep(inputSchema, async ({ instanceId, poll }) => {
   const { InstanceStatuses = [] } = await ec2.send(
     new DescribeInstanceStatusCommand({ InstanceIds: [instanceId], IncludeAllInstances: true }),

@@ -18,33 +18,23 @@ const inputSchema = restoreContextSchema.extend({ poll: pollSchema });
 // Fresh tags take minutes to count, throttling to end; what is refused for longer is refused for good.
 const REFUSAL_SECONDS = 900;
 
-/** How each kind is removed; uploads and attachments end with their bucket and instance. */
-const REMOVERS: Readonly<Partial<Record<LedgerKind, (removing: Removing) => Promise<Removal>>>> = {
-  'import-task': removeImportTask,
-  instance: removeInstance,
-  volume: removeVolume,
-  image: removeImage,
-  snapshot: removeSnapshot,
-  'security-group': removeSecurityGroup,
-  bucket: removeBucket,
-};
+interface Stage {
+  readonly kind: LedgerKind;
+  readonly remove: (removing: Removing) => Promise<Removal>;
+  /** Kinds that must be gone first. */
+  readonly waitsFor: readonly LedgerKind[];
+}
 
-/** What must be gone before a kind can go: removed in this order, each pass doing what can be done by then. */
-const ORDER: readonly LedgerKind[] = [
-  'import-task',
-  'instance',
-  'volume',
-  'image',
-  'snapshot',
-  'security-group',
-  'bucket',
+/** In this order, each pass doing what can be done by then. What ends with others (ENDS_WITH_OTHERS) has no stage. */
+const STAGES: readonly Stage[] = [
+  { kind: 'import-task', remove: removeImportTask, waitsFor: [] },
+  { kind: 'instance', remove: removeInstance, waitsFor: [] },
+  { kind: 'volume', remove: removeVolume, waitsFor: ['instance'] },
+  { kind: 'image', remove: removeImage, waitsFor: [] },
+  { kind: 'snapshot', remove: removeSnapshot, waitsFor: ['image', 'import-task'] },
+  { kind: 'security-group', remove: removeSecurityGroup, waitsFor: ['instance'] },
+  { kind: 'bucket', remove: removeBucket, waitsFor: ['import-task'] },
 ];
-const WAITS_FOR: Readonly<Partial<Record<LedgerKind, readonly LedgerKind[]>>> = {
-  volume: ['instance'],
-  snapshot: ['image', 'import-task'],
-  'security-group': ['instance'],
-  bucket: ['import-task'],
-};
 
 /**
  * One pass of clean-up: for everything of the ledger that is not a result and not gone, takes the next step
@@ -54,13 +44,14 @@ const WAITS_FOR: Readonly<Partial<Record<LedgerKind, readonly LedgerKind[]>>> = 
 export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
   const entries = await readLedger(context);
   const waitedSeconds = poll.waitedSeconds;
-  const left = new Map<LedgerKind, number>();
+  const left = new Set<LedgerKind>();
   const waiting: string[] = [];
-  for (const kind of ORDER) {
-    const open = entries.filter((entry) => entry.kind === kind && isOpen(entry));
-    const blocked = (WAITS_FOR[kind] ?? []).some((blocker) => (left.get(blocker) ?? 0) > 0);
-    const undone = blocked ? open.map(describe) : await removeAll(open, { context, entries, waitedSeconds });
-    if (undone.length > 0) left.set(kind, undone.length);
+  for (const stage of STAGES) {
+    const open = entries.filter((entry) => entry.kind === stage.kind && isOpen(entry));
+    const undone = stage.waitsFor.some((kind) => left.has(kind))
+      ? open.map(describe)
+      : await removeAll(stage, open, { context, entries, waitedSeconds });
+    if (undone.length > 0) left.add(stage.kind);
     waiting.push(...undone);
   }
   return {
@@ -78,10 +69,14 @@ const isOpen = ({ handedOverAt, removedAt, keptBecause }: LedgerEntry): boolean 
 const describe = ({ kind, name, resourceId }: LedgerEntry): string => `${kind} ${resourceId ?? name}`;
 
 /** Takes the next step for each; returns those that are not gone yet. */
-async function removeAll(open: readonly LedgerEntry[], pass: Omit<Removing, 'entry'>): Promise<string[]> {
+async function removeAll(
+  { remove }: Stage,
+  open: readonly LedgerEntry[],
+  pass: Omit<Removing, 'entry'>,
+): Promise<string[]> {
   const undone: string[] = [];
   for (const entry of open) {
-    const removal = await removeOne({ ...pass, entry });
+    const removal = await removeOne(remove, { ...pass, entry });
     const changes = changesOf(removal);
     if (changes) await amendEntry(pass.context, entry, changes);
     if (removal.outcome === 'going') undone.push(describe(entry));
@@ -90,11 +85,9 @@ async function removeAll(open: readonly LedgerEntry[], pass: Omit<Removing, 'ent
 }
 
 /** One thing that refuses to go must not keep the others: after a while it is kept, with AWS's reason. */
-async function removeOne(removing: Removing): Promise<Removal> {
+async function removeOne(remove: Stage['remove'], removing: Removing): Promise<Removal> {
   try {
-    return (
-      (await REMOVERS[removing.entry.kind]?.(removing)) ?? kept(`nothing removes a ${removing.entry.kind}`)
-    );
+    return await remove(removing);
   } catch (error) {
     const named = nameAwsError(error);
     if (!(named instanceof LandfallError)) throw error;

@@ -1,7 +1,8 @@
-import { DescribeInstancesCommand, GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
+import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import {
+  ENDS_WITH_OTHERS,
   type LedgerEntry,
   phasesOf,
   planKey,
@@ -11,6 +12,7 @@ import {
 import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { moveClaim } from '../runtime/claim.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
+import { describeInstance } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { endingSchema, failureOf, readableCause, readFailure, type StateError } from '../runtime/failure.ts';
 import { readClaim, readLedger } from '../runtime/ledger.ts';
@@ -107,7 +109,7 @@ async function instanceOf(
   const instanceId = entries.find((entry) => entry.kind === 'instance' && isResult(entry))?.resourceId;
   if (instanceId === undefined) return {};
   const problem = ending.state.startFailure ?? failureOf(ending);
-  const state = target.powerOn ? await instanceState(instanceId) : undefined;
+  const state = target.powerOn ? (await describeInstance({ id: instanceId }))?.State?.Name : undefined;
   return {
     instance: {
       instanceId,
@@ -120,11 +122,6 @@ async function instanceOf(
       ...(state === 'running' ? await consoleOutput(instanceId) : {}),
     },
   };
-}
-
-async function instanceState(InstanceId: string): Promise<string | undefined> {
-  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [InstanceId] }));
-  return Reservations[0]?.Instances?.[0]?.State?.Name;
 }
 
 /** The end of the instance's console, where it has one: nice to have, never a reason to fail. */
@@ -162,6 +159,3 @@ function leftBehind(
       because: keptBecause ?? whyStill,
     }));
 }
-
-// These end with their bucket and instance.
-const ENDS_WITH_OTHERS = new Set<string>(['upload', 'attachment']);

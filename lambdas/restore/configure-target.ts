@@ -1,10 +1,11 @@
 import {
   AssociateIamInstanceProfileCommand,
   DescribeIamInstanceProfileAssociationsCommand,
-  DescribeInstancesCommand,
   ModifyInstanceAttributeCommand,
   ModifyNetworkInterfaceAttributeCommand,
 } from '@aws-sdk/client-ec2';
+import { NotVisible } from '../runtime/aws-errors.ts';
+import { describeInstance } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -25,8 +26,12 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
 });
 
 async function setSecurityGroups(InstanceId: string, Groups: string[]): Promise<void> {
-  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [InstanceId] }));
-  for (const { NetworkInterfaceId } of Reservations[0]?.Instances?.[0]?.NetworkInterfaces ?? []) {
+  const { NetworkInterfaces = [] } = (await describeInstance({ id: InstanceId })) ?? {};
+  // Without its interface the target would keep the isolated group, and nobody could reach it.
+  if (NetworkInterfaces.length === 0) {
+    throw new NotVisible(`the network interface of target ${InstanceId} is not visible yet`);
+  }
+  for (const { NetworkInterfaceId } of NetworkInterfaces) {
     await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups }));
   }
 }

@@ -1,5 +1,6 @@
-import { CreateSnapshotCommand, DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
-import { ec2, ec2Once } from '../runtime/ec2.ts';
+import { CreateSnapshotCommand } from '@aws-sdk/client-ec2';
+import { describeSnapshot } from '../runtime/describe.ts';
+import { ec2Once } from '../runtime/ec2.ts';
 import { entryFilters, makeOnce, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -14,12 +15,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     context,
     entry,
     step: 'create-launch-snapshot',
-    find: async () => {
-      const { Snapshots = [] } = await ec2.send(
-        new DescribeSnapshotsCommand({ OwnerIds: ['self'], Filters: entryFilters(context, entry) }),
-      );
-      return Snapshots[0]?.SnapshotId;
-    },
+    find: async () => (await describeSnapshot({ filters: entryFilters(context, entry) }))?.SnapshotId,
     create: async ({ tags }) => {
       const { SnapshotId } = await ec2Once.send(
         new CreateSnapshotCommand({

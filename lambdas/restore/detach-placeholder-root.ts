@@ -1,6 +1,7 @@
-import { DescribeInstancesCommand, DetachVolumeCommand } from '@aws-sdk/client-ec2';
+import { DetachVolumeCommand } from '@aws-sdk/client-ec2';
 import { LandfallError } from '../../core/model/errors.ts';
 import { awsErrorCode } from '../runtime/aws-errors.ts';
+import { describeInstance } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { makeOnce, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
@@ -31,8 +32,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
 });
 
 async function rootVolumeOf(instanceId: string): Promise<string> {
-  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
-  const instance = Reservations[0]?.Instances?.[0];
+  const instance = await describeInstance({ id: instanceId });
   const root = instance?.BlockDeviceMappings?.find(
     ({ DeviceName }) => DeviceName === instance.RootDeviceName,
   );

@@ -1,9 +1,6 @@
-import {
-  CreateSecurityGroupCommand,
-  DescribeSecurityGroupsCommand,
-  RevokeSecurityGroupEgressCommand,
-} from '@aws-sdk/client-ec2';
+import { CreateSecurityGroupCommand, RevokeSecurityGroupEgressCommand } from '@aws-sdk/client-ec2';
 import { NotVisible } from '../runtime/aws-errors.ts';
+import { describeSecurityGroup } from '../runtime/describe.ts';
 import { ec2, ec2Once } from '../runtime/ec2.ts';
 import { clientToken, makeOnce, markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -17,22 +14,15 @@ const entry = { kind: 'security-group', name: 'isolated' } as const;
 export const handler = makeStep(restoreContextSchema, async (context) => {
   const { target, restoreId } = await readPlan(context);
   const GroupName = `landfall-${clientToken(context, entry)}`;
-  const find = async (): Promise<string | undefined> => {
-    const { SecurityGroups = [] } = await ec2.send(
-      new DescribeSecurityGroupsCommand({
-        Filters: [
-          { Name: 'vpc-id', Values: [target.vpcId] },
-          { Name: 'group-name', Values: [GroupName] },
-        ],
-      }),
-    );
-    return SecurityGroups[0]?.GroupId;
-  };
+  const named = [
+    { Name: 'vpc-id', Values: [target.vpcId] },
+    { Name: 'group-name', Values: [GroupName] },
+  ];
   const groupId = await makeOnce({
     context,
     entry,
     step: 'isolate-target',
-    find,
+    find: async () => (await describeSecurityGroup({ filters: named }))?.GroupId,
     create: async ({ tags }) => {
       const { GroupId } = await ec2Once.send(
         new CreateSecurityGroupCommand({
@@ -52,8 +42,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
 
 /** A new group lets everything out; this takes away whatever rule is still there. */
 async function revokeEgress(groupId: string): Promise<void> {
-  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [groupId] }));
-  const [group] = SecurityGroups;
+  const group = await describeSecurityGroup({ id: groupId });
   if (!group) throw new NotVisible(`security group ${groupId} is not visible yet`);
   const rules = group.IpPermissionsEgress ?? [];
   if (rules.length === 0) return;

@@ -1,6 +1,7 @@
-import { DescribeImagesCommand, RegisterImageCommand } from '@aws-sdk/client-ec2';
+import { RegisterImageCommand } from '@aws-sdk/client-ec2';
 import type { LaunchImage } from '../../core/model/plan.ts';
-import { ec2, ec2Once } from '../runtime/ec2.ts';
+import { describeImage } from '../runtime/describe.ts';
+import { ec2Once } from '../runtime/ec2.ts';
 import {
   clientToken,
   entryFilters,
@@ -23,12 +24,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     context,
     entry,
     step: 'register-launch-image',
-    find: async () => {
-      const { Images = [] } = await ec2.send(
-        new DescribeImagesCommand({ Owners: ['self'], Filters: entryFilters(context, entry) }),
-      );
-      return Images[0]?.ImageId;
-    },
+    find: async () => (await describeImage({ filters: entryFilters(context, entry) }))?.ImageId,
     create: async ({ tags }) => {
       const { ImageId } = await ec2Once.send(
         new RegisterImageCommand({

@@ -22,6 +22,7 @@ export class QuotaReached extends LandfallError {
 /** EC2 has no room for what was asked, in this zone, now. */
 export class InsufficientCapacity extends LandfallError {
   override readonly name = 'InsufficientCapacity';
+  override readonly retryable = true;
 }
 
 /** AWS does not know, or not yet, what was named: what was just made may take minutes to be seen everywhere. */

@@ -1,25 +1,21 @@
 import { z } from 'zod';
-import { attemptPrefix } from '../../core/model/restore-record.ts';
+import { failureKey, failureSchema } from '../../core/model/restore-record.ts';
 import { RecordChanged, readRecord, writeRecord } from './control-bucket.ts';
 import type { RestoreContext } from './ledger.ts';
 
-const failureSchema = z.strictObject({ error: z.string(), cause: z.string(), diskId: z.string().optional() });
-export type Failure = z.infer<typeof failureSchema>;
-
-const failureKey = ({ restoreId, attempt }: RestoreContext): string =>
-  `${attemptPrefix(restoreId, attempt)}failure.json`;
+type Failure = z.infer<typeof failureSchema>;
 
 /** Keeps why an attempt failed; the first reason stands. */
 export async function noteFailure(context: RestoreContext, failure: Failure): Promise<void> {
   try {
-    await writeRecord(failureKey(context), failure, { replaces: 'nothing' });
+    await writeRecord(failureKey(context.restoreId, context.attempt), failure, { replaces: 'nothing' });
   } catch (error) {
     if (!(error instanceof RecordChanged)) throw error;
   }
 }
 
 export async function readFailure(context: RestoreContext): Promise<Failure | undefined> {
-  return (await readRecord(failureKey(context), failureSchema))?.value;
+  return (await readRecord(failureKey(context.restoreId, context.attempt), failureSchema))?.value;
 }
 
 const lambdaCauseSchema = z.object({ errorMessage: z.string() });

@@ -24,6 +24,10 @@ export function unseen({ waitedSeconds }: Poll): 'not-visible-yet' | 'missing' {
   return waitedSeconds < VISIBLE_AFTER_SECONDS ? 'not-visible-yet' : 'missing';
 }
 
+/** A status in words, with what AWS says about it where it says something. */
+export const withReason = (text: string, reason: string | undefined): string =>
+  reason ? `${text}: ${reason}` : text;
+
 /** The loop after one more wait: half as long again each time, up to its limit. */
 export function nextPoll({ waitedSeconds, waitSeconds, maxWaitSeconds }: Poll): Poll {
   return {

@@ -1,14 +1,14 @@
 import {
   CancelImportTaskCommand,
-  CreateTagsCommand,
   DescribeImportSnapshotTasksCommand,
   type ImportSnapshotTask,
 } from '@aws-sdk/client-ec2';
 import { TAG } from '../../../core/model/restore-record.ts';
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
+import { describeImportTask } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
-import { describeImportTask } from '../../runtime/import-task.ts';
-import { type EntryName, makeTagged, type RestoreContext } from '../../runtime/ledger.ts';
+import { adoptSnapshot, snapshotOf } from '../../runtime/import-task.ts';
+import type { EntryName, RestoreContext } from '../../runtime/ledger.ts';
 import { asked, going, gone, notFound, type Removal, type Removing } from './removal.ts';
 
 /**
@@ -19,13 +19,12 @@ export async function removeImportTask(removing: Removing): Promise<Removal> {
   const { context, entry, entries } = removing;
   const task = await find(context, entry.resourceId, entry);
   if (!task?.ImportTaskId) return notFound(removing);
-  // An empty id is what a task without a snapshot may show.
-  const snapshotId = task.SnapshotTaskDetail?.SnapshotId || undefined;
+  const snapshotId = snapshotOf(task);
   switch (task.SnapshotTaskDetail?.Status) {
     case 'completed':
       if (entries.some(({ kind, name }) => kind === 'snapshot' && name === entry.name)) return gone;
       if (snapshotId === undefined) return gone;
-      await adoptSnapshot(context, entry.name, snapshotId);
+      await adoptSnapshot(context, { diskId: entry.name, snapshotId, step: 'clean-up' });
       // The new entry is not among this pass's: look again.
       return going;
     case 'deleting':
@@ -38,20 +37,6 @@ export async function removeImportTask(removing: Removing): Promise<Removal> {
       await cancel(task.ImportTaskId);
       return asked;
   }
-}
-
-async function adoptSnapshot(context: RestoreContext, diskId: string, snapshotId: string): Promise<void> {
-  await makeTagged(
-    context,
-    { kind: 'snapshot', name: diskId },
-    {
-      resourceId: snapshotId,
-      step: 'clean-up',
-      tag: async (Tags) => {
-        await ec2.send(new CreateTagsCommand({ Resources: [snapshotId], Tags }));
-      },
-    },
-  );
 }
 
 async function cancel(ImportTaskId: string): Promise<void> {

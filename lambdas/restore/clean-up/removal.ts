@@ -1,5 +1,7 @@
 import { type LedgerEntry, TAG } from '../../../core/model/restore-record.ts';
-import type { RestoreContext } from '../../runtime/ledger.ts';
+import { NotVisible, nameAwsError } from '../../runtime/aws-errors.ts';
+import type { Which } from '../../runtime/describe.ts';
+import { entryFilters, type RestoreContext } from '../../runtime/ledger.ts';
 
 export interface Removing {
   readonly context: RestoreContext;
@@ -58,4 +60,36 @@ export const kept = (because: string): Removal => ({ outcome: 'kept', because })
 export function notFound({ entry }: Removing): Removal {
   const wasThere = entry.readyAt !== undefined || entry.removalAskedAt !== undefined;
   return wasThere || !isFresh(entry) ? gone : going;
+}
+
+interface RemoverOptions<Thing> {
+  readonly describe: (which: Which) => Promise<Thing | undefined>;
+  readonly idOf: (thing: Thing) => string | undefined;
+  /** Whether what is still shown is only a memory of it. */
+  readonly isGone?: (thing: Thing) => boolean;
+  /** Takes the next step towards its end. An error that it is not found any more means that it is gone. */
+  readonly remove: (thing: Thing, id: string, removing: Removing) => Promise<Removal>;
+}
+
+/** Removes one kind of thing: found by its id or its entry's tags, kept when its tags say so. */
+export function makeRemover<Thing extends { Tags?: AnyTag[] }>(
+  options: RemoverOptions<Thing>,
+): (removing: Removing) => Promise<Removal> {
+  return async (removing) => {
+    const { context, entry } = removing;
+    const thing = await options.describe(
+      entry.resourceId === undefined ? { filters: entryFilters(context, entry) } : { id: entry.resourceId },
+    );
+    const id = thing && options.idOf(thing);
+    if (!thing || id === undefined) return notFound(removing);
+    if (options.isGone?.(thing)) return { outcome: 'gone', resourceId: id };
+    const stays = whyNot(thing.Tags, removing);
+    if (stays) return stays;
+    try {
+      return await options.remove(thing, id, removing);
+    } catch (error) {
+      if (nameAwsError(error) instanceof NotVisible) return { outcome: 'gone', resourceId: id };
+      throw error;
+    }
+  };
 }

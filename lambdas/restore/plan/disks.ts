@@ -1,7 +1,7 @@
 import { type Bytes, wholeGiB } from '../../../core/model/ids.ts';
 import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
 import type { PlannedDisk } from '../../../core/model/plan.ts';
-import type { RestoreRequest } from '../../../core/model/request.ts';
+import { isReservedTag, type RestoreRequest } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
 import type { Findings } from './findings.ts';
 import { checkVolumeSettings } from './volume-limits.ts';
@@ -246,5 +246,5 @@ const shortName = (name: string): string =>
     .replace(/^a\d?$/, 'a');
 
 function withoutReservedTags(tags: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).filter(([key]) => !/^(aws:|landfall:)/.test(key)));
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !isReservedTag(key)));
 }

@@ -1,5 +1,5 @@
 import { LandfallError } from '../../../core/model/errors.ts';
-import { describeFinding, type RequestFinding } from '../../../core/model/request.ts';
+import { describeFinding, type RequestFinding, shown } from '../../../core/model/request.ts';
 
 /** The request cannot be carried out as it is; the message lists everything that is wrong with it, one finding a line. */
 export class BadRequest extends LandfallError {
@@ -17,11 +17,11 @@ export class Findings {
   readonly #found: RequestFinding[] = [];
 
   error(field: string, value: unknown, problem: string, fix: string): void {
-    this.#found.push({ severity: 'error', field, value: shown(value), problem, fix });
+    this.#found.push({ severity: 'error', field, value: asValue(value), problem, fix });
   }
 
   warning(field: string, value: unknown, problem: string, fix: string): void {
-    this.#found.push({ severity: 'warning', field, value: shown(value), problem, fix });
+    this.#found.push({ severity: 'warning', field, value: asValue(value), problem, fix });
   }
 
   get warnings(): RequestFinding[] {
@@ -35,5 +35,4 @@ export class Findings {
   }
 }
 
-const shown = (value: unknown): string =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+const asValue = (value: unknown): string => (typeof value === 'string' ? value : shown(value));

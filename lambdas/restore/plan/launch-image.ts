@@ -2,7 +2,7 @@ import { DescribeImagesCommand, type Image } from '@aws-sdk/client-ec2';
 import type { Manifest } from '../../../core/model/manifest.ts';
 import type { LaunchImage } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
-import { awsErrorCode } from '../../runtime/aws-errors.ts';
+import { describeImage } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import type { Findings } from './findings.ts';
 
@@ -73,7 +73,7 @@ async function askedImage(
   imageId: string,
   { workload, usageOperation, findings }: { workload: Workload; usageOperation: string; findings: Findings },
 ): Promise<LaunchImage | undefined> {
-  const image = await describeImage(imageId);
+  const image = await describeImage({ id: imageId });
   if (!image) {
     findings.error(
       'target.imageId',
@@ -98,7 +98,7 @@ async function askedImage(
 
 async function sourceImage(workload: Workload, usageOperation: string): Promise<LaunchImage | undefined> {
   const imageId = workload.source?.imageId;
-  const image = imageId === undefined ? undefined : await describeImage(imageId);
+  const image = imageId === undefined ? undefined : await describeImage({ id: imageId });
   if (!image || whyNotFit(image, workload, usageOperation) !== undefined) return undefined;
   return existing(image, 'the source instance was launched from it');
 }
@@ -164,14 +164,4 @@ function existing(image: Image, reason: string): LaunchImage {
     .filter((name) => name !== undefined && name !== rootDeviceName)
     .map(String);
   return { kind: 'existing', imageId: image.ImageId ?? '', reason, rootDeviceName, otherDeviceNames };
-}
-
-async function describeImage(imageId: string): Promise<Image | undefined> {
-  try {
-    const { Images = [] } = await ec2.send(new DescribeImagesCommand({ ImageIds: [imageId] }));
-    return Images[0];
-  } catch (error) {
-    if (awsErrorCode(error)?.startsWith('InvalidAMIID.')) return undefined;
-    throw error;
-  }
 }

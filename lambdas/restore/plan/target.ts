@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { Manifest } from '../../../core/model/manifest.ts';
 import type { LaunchImage, PlannedTarget } from '../../../core/model/plan.ts';
-import type { RestoreRequest } from '../../../core/model/request.ts';
+import { isReservedTag, type RestoreRequest } from '../../../core/model/request.ts';
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import type { Findings } from './findings.ts';
@@ -92,9 +92,7 @@ function checkTags({ workload, request, findings }: TargetFacts): void {
 }
 
 const ownTags = (tags: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(tags).filter(([key]) => !/^(aws:|landfall:)/.test(key) && key !== 'Name'),
-  );
+  Object.fromEntries(Object.entries(tags).filter(([key]) => !isReservedTag(key) && key !== 'Name'));
 
 async function findSubnet({ workload, request, findings }: TargetFacts): Promise<Subnet | undefined> {
   const wanted = request.target.subnetId ?? workload.source?.subnetId;
