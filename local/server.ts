@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireAnswer, WireRequest } from './protocols/http-message.ts';
 import { isAnswerBody } from './protocols/http-message.ts';
 import { makeRequestBody } from './request-body.ts';
+import { refusalOfWebPage } from './web-pages.ts';
 
 /** What becomes of a request: an answer, or the connection is cut without one. */
 export type Outcome = { readonly kind: 'answer'; readonly answer: WireAnswer } | CutOutcome;
@@ -35,7 +36,7 @@ const KEEP_ALIVE_MS = 600_000;
 /** A rest of an unread body up to here is read away so that the connection can go on; more is cut off. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
-/** Serves HTTP on the loopback interface only: the region trusts whoever reaches it. */
+/** Serves HTTP on the loopback interface only, and not to web pages: the region trusts whoever reaches it. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const serving = new Set<Promise<void>>();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, noDelay: true }, (request, response) => {
@@ -96,7 +97,11 @@ async function serve(
   // A reset connection is reported here and by `close`: the latter is enough.
   request.on('error', () => {});
   response.on('error', () => {});
-  const outcome = await options.handle(wireRequest(request), hangUp.signal);
+  const refusal = refusalOfWebPage(request.headers);
+  const outcome =
+    refusal === undefined
+      ? await options.handle(wireRequest(request), hangUp.signal)
+      : refusedOutcome(refusal);
   const answer = outcome.kind === 'cut' ? outcome.unsent : outcome.answer;
   try {
     if (response.destroyed) return;
@@ -109,6 +114,14 @@ async function serve(
   } finally {
     if (isAnswerBody(answer?.body)) await answer.body.close();
   }
+}
+
+function refusedOutcome(message: string): Outcome {
+  const body = `${JSON.stringify({ message })}\n`;
+  return {
+    kind: 'answer',
+    answer: { statusCode: 403, headers: { 'content-type': 'application/json' }, body },
+  };
 }
 
 class ClientGone extends Error {
