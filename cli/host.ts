@@ -21,6 +21,8 @@ export interface Host {
   /** Aborted when the command is asked to stop. */
   readonly signal: AbortSignal;
   exitCode: ExitCode;
+  /** Set by --quiet: nothing is noted. */
+  isQuiet?: boolean;
 }
 
 export const printLine = (host: Host, line = ''): void => {
@@ -36,6 +38,12 @@ export const printJsonLine = (host: Host, value: unknown): void => {
   host.stdout.write(`${JSON.stringify(value)}\n`);
 };
 
+/** What a person likes to know: what is going on, or took place. Not with --quiet. */
 export const printNote = (host: Host, line: string): void => {
+  if (!host.isQuiet) host.stderr.write(`${line}\n`);
+};
+
+/** What nobody may miss: what is talked to, warnings. */
+export const printNotice = (host: Host, line: string): void => {
   host.stderr.write(`${line}\n`);
 };

@@ -29,16 +29,17 @@ export const globalOptions = (): Option[] => [
   new Option('--stack <name>', 'CloudFormation stack that Landfall is deployed as').default('Landfall'),
   new Option('--json', 'print results as JSON'),
   new Option('--no-progress', 'show no progress'),
-  new Option('--quiet', 'print results and errors only'),
+  new Option('--quiet', 'print no progress and no notes beyond what it talks to and warnings'),
 ];
 
-/** All flags of a command, the global ones included, as commander read them. */
+/** All flags of a command, the global ones included, as commander read them; from here on the host knows --quiet. */
 export function readFlags<Shape extends z.ZodRawShape>(
   command: Command,
   { host, shape }: { host: Host; shape: Shape },
 ): { readonly global: GlobalFlags; readonly own: z.output<z.ZodObject<Shape>> } {
   const values = command.optsWithGlobals();
   const global = globalFlagsSchema.parse(values);
+  host.isQuiet = global.quiet;
   return {
     global: { ...global, stateFolder: resolve(host.cwd, global.stateFolder) },
     own: z.object(shape).parse(values),

@@ -7,7 +7,7 @@ import {
   createRepository,
   type Store,
 } from '../../core/repository/index.ts';
-import { type Host, printNote } from '../host.ts';
+import { type Host, printNote, printNotice } from '../host.ts';
 import { makeBackupBoard } from '../progress/backup-board.ts';
 import { makeProgressDisplay } from '../progress/display.ts';
 import type { BackupRequest } from './backup-request.ts';
@@ -89,7 +89,7 @@ async function noteChanges(
   for (const [index, image] of images.entries()) {
     if (!(await image.hasChanged())) continue;
     const path = request.disks[index]?.path;
-    printNote(
+    printNotice(
       host,
       `Warning: ${path} was written to while it was read; the restore point may mix two moments of it.`,
     );

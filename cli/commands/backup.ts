@@ -16,7 +16,7 @@ import { IMAGE_FORMATS } from '../backup/image-format.ts';
 import { runBackup } from '../backup/run-backup.ts';
 import { parseSourceMachine, type SourceMachine } from '../backup/source-instance.ts';
 import { BadRequest } from '../errors.ts';
-import { type Host, printJson, printLine, printNote } from '../host.ts';
+import { type Host, printJson, printLine, printNotice } from '../host.ts';
 import { collect, collectPairs, parseMiB, parseTime } from '../option-values.ts';
 import { readFlags, showsProgress } from '../program-flags.ts';
 import {
@@ -111,7 +111,7 @@ export function makeBackupCommand(host: Host): Command {
 async function backup(host: Host, command: Command): Promise<void> {
   const { global, own } = readFlags(command, { host, shape: flagShape });
   const request = await requestOf(host, own);
-  for (const note of request.notes) printNote(host, `Note: ${note}.`);
+  for (const note of request.notes) printNotice(host, `Warning: ${note}.`);
   const location = parseRepositoryLocation(own.repository, host.cwd);
   const done = await withStore({ host, flags: global, location }, (store) =>
     runBackup({

@@ -2,7 +2,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { makeS3Client } from '../../core/repository/index.ts';
-import { printNote } from '../host.ts';
+import { printNotice } from '../host.ts';
 import type { Caller } from '../program-flags.ts';
 import { type ClientConfig, LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from './client-config.ts';
 import type { Ec2 } from './ec2.ts';
@@ -36,7 +36,7 @@ export async function withConnection<T>(
 ): Promise<T> {
   const connection = await connect(caller);
   try {
-    printNote(caller.host, `Talking to ${connection.description}.`);
+    printNotice(caller.host, `Talking to ${connection.description}.`);
     return await work(connection);
   } finally {
     await connection.close();

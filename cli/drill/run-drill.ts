@@ -5,7 +5,7 @@ import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
 import { type Connection, makeLocalConnection } from '../connection/connection.ts';
 import { startDeployedRegion } from '../connection/local-region.ts';
 import { CommandError, NotGood } from '../errors.ts';
-import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
+import { type Host, printJsonLine, printLine, printNote, printNotice } from '../host.ts';
 import { type GlobalFlags, showsProgress } from '../program-flags.ts';
 import { makeStore } from '../repository-location.ts';
 import { describeRestore, type RestoreStory, withoutWarnings } from '../restore/describe-restore.ts';
@@ -49,7 +49,7 @@ export async function runDrill(drill: Drill): Promise<void> {
     close: () => region.stop(),
   });
   try {
-    printNote(host, `Talking to ${connection.description}.`);
+    printNotice(host, `Talking to ${connection.description}.`);
     printNote(
       host,
       `Its time runs at ${timeScale} of AWS's: the durations below are this machine's, not AWS's.`,

@@ -15,9 +15,11 @@ test('a drill with disks of one’s own ends well, and its volumes are files tha
   await writeFile(join(cwd, 'data.img'), disks.data);
   // Whatever the environment names, a drill keeps to its own region.
   const env = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' };
-  const args = ['drill', '--disk', 'root.img', '--disk', 'data=data.img', '--json', ...QUICKLY];
+  const args = ['drill', '--disk', 'root.img', '--disk', 'data=data.img', '--json', '--quiet', ...QUICKLY];
   const { exitCode, stdout, stderr } = await runBin(args, { cwd, env });
   expect(exitCode, stderr).toBe(0);
+  // Even then it says what it talks to.
+  expect(stderr).toMatch(/^Talking to a local region of its own at .*\n$/);
   const events = stdout
     .trim()
     .split('\n')
