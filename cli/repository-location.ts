@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
 import {
+  InvalidKey,
   makeFolderStore,
   makeS3Store,
   openRepository,
+  parseS3Url,
   type Repository,
   type Store,
 } from '../core/repository/index.ts';
 import { type Connection, withConnection } from './connection/connection.ts';
 import { BadRequest } from './errors.ts';
-import { type Host, printNote } from './host.ts';
+import { type Host, printNotice } from './host.ts';
 import type { GlobalFlags } from './program-flags.ts';
 
 /** Where a repository is: a folder of this machine, a place in S3, or wherever the stack says. */
@@ -20,18 +22,20 @@ export type RepositoryLocation =
 export const REPOSITORY_FLAG = '--repository <url|folder>';
 export const REPOSITORY_HELP = 's3://bucket/prefix, or a folder; default: the stack’s own';
 
-/** @throws BadRequest for a URL that is neither s3: nor file: */
+/** @throws BadRequest for a URL that is not of the form s3://bucket/prefix */
 export function parseRepositoryLocation(text: string | undefined, cwd: string): RepositoryLocation {
   if (text === undefined) return { kind: 'stack' };
-  const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?(.*)$/.exec(text) ?? [];
-  if (bucket !== undefined) return { kind: 's3', bucket, prefix: (prefix ?? '').replace(/\/+$/, '') };
-  if (/^[a-z0-9]+:\/\//i.test(text)) {
+  if (!/^[a-z0-9]+:\/\//i.test(text)) return { kind: 'folder', folder: resolve(cwd, text) };
+  try {
+    return { kind: 's3', ...parseS3Url(text) };
+  } catch (cause) {
+    if (!(cause instanceof InvalidKey)) throw cause;
     throw new BadRequest(
       `--repository ${text} is not a place for a repository`,
-      'Use s3://bucket/prefix or a folder.',
+      'Use s3://bucket/prefix or a folder; a prefix is made of A-Z a-z 0-9 . _ - and /.',
+      { cause },
     );
   }
-  return { kind: 'folder', folder: resolve(cwd, text) };
 }
 
 export interface StoreOptions {
@@ -54,7 +58,7 @@ export async function withStore<T>(
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (location.kind === 'folder') {
-    printNote(host, `Talking to the repository in the folder ${location.folder}; no AWS is involved.`);
+    printNotice(host, `Talking to the repository in the folder ${location.folder}; no AWS is involved.`);
     return await work(makeFolderStore({ folder: location.folder }));
   }
   return await withConnection({ host, flags }, async (connection) =>
@@ -67,12 +71,7 @@ export async function makeStore(
   connection: Connection,
   location: Exclude<RepositoryLocation, { kind: 'folder' }>,
 ): Promise<Store> {
-  if (location.kind === 's3') {
-    return makeS3Store({ client: connection.s3, bucket: location.bucket, prefix: location.prefix });
-  }
-  const url = (await connection.stackOutputs()).get('RepositoryUrl');
-  const own = parseRepositoryLocation(url, '/');
-  if (own.kind !== 's3')
-    throw new BadRequest(`the stack's RepositoryUrl is ${url}, not s3://…`, 'Deploy it again.');
-  return makeS3Store({ client: connection.s3, bucket: own.bucket, prefix: own.prefix });
+  const { bucket, prefix } =
+    location.kind === 's3' ? location : parseS3Url((await connection.stackOutputs()).get('RepositoryUrl'));
+  return makeS3Store({ client: connection.s3, bucket, prefix });
 }

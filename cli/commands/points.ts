@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseRestorePointId, parseWorkloadName, type RestorePointId } from '../../core/model/ids.ts';
 import type { Manifest } from '../../core/model/manifest.ts';
 import {
+  BLOCK_BYTES,
   listRestorePoints,
   type Repository,
   type RestorePointEntry,
@@ -24,8 +25,6 @@ Examples:
   $ landfall points
   $ landfall points --workload web01 --repository s3://backups/prod
   $ landfall points --id rp-20260115T080000Z-… --json`;
-
-const BLOCK_BYTES = 512 * 1024;
 
 const flagShape = {
   workload: z.string().optional(),

@@ -7,6 +7,7 @@ export {
   type BackupStats,
   backUp,
 } from './back-up.ts';
+export { BLOCK_BYTES } from './block.ts';
 export type { BlockTarget } from './block-target.ts';
 export {
   CorruptBlock,
