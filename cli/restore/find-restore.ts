@@ -1,5 +1,6 @@
 import { DescribeExecutionCommand, type DescribeExecutionCommandOutput } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
+import { InvalidId, parseRestoreId, type RestoreId } from '../../core/model/ids.ts';
 import type { Connection } from '../connection/connection.ts';
 import { BadRequest } from '../errors.ts';
 import { type Attempt, makeRestoreRecords, type RestoreRecords } from './records.ts';
@@ -38,10 +39,11 @@ export async function openRecords(connection: Connection): Promise<RestoreRecord
 export async function findRestore(connection: Connection, text: string): Promise<FoundRestore> {
   const records = await openRecords(connection);
   if (!text.startsWith('arn:')) {
-    const claim = /^[A-Za-z0-9_-]{1,64}$/.test(text) ? await records.claim(text) : undefined;
-    if (claim !== undefined) {
+    const restoreId = restoreIdIn(text);
+    const claim = restoreId && (await records.claim(restoreId));
+    if (restoreId !== undefined && claim !== undefined) {
       const execution = await describeExecution(connection, claim.executionArn);
-      return { records, restoreId: text, attempt: { restoreId: text, attempt: claim.attempt }, execution };
+      return { records, restoreId, attempt: { restoreId, attempt: claim.attempt }, execution };
     }
   }
   const arn = text.startsWith('arn:') ? text : await executionArnOf(connection, text);
@@ -56,6 +58,16 @@ export async function findRestore(connection: Connection, text: string): Promise
   return { records, restoreId, attempt: await findAttempt(records, { restoreId, arn }), execution };
 }
 
+/** `undefined` for what can be an execution's name only: those have more characters, and other ones. */
+function restoreIdIn(text: string): RestoreId | undefined {
+  try {
+    return parseRestoreId(text);
+  } catch (error) {
+    if (error instanceof InvalidId) return undefined;
+    throw error;
+  }
+}
+
 /** `undefined` where Step Functions knows none. */
 export async function describeExecution(connection: Connection, arn: string): Promise<Execution | undefined> {
   try {
@@ -67,14 +79,19 @@ export async function describeExecution(connection: Connection, arn: string): Pr
   }
 }
 
-const statusSchema = z.enum(['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']);
+const describedSchema = z.object({
+  executionArn: z.string(),
+  name: z.string(),
+  // Redrives are not used here: PENDING_REDRIVE, or anything newer, is an error and not something to wait for.
+  status: z.enum(['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
+});
 
 function parseExecution(answer: DescribeExecutionCommandOutput): Execution {
+  const { executionArn: arn, name, status } = describedSchema.parse(answer);
   return {
-    arn: answer.executionArn ?? '',
-    name: answer.name ?? '',
-    // Redrives are not used here: PENDING_REDRIVE, or anything newer, is an error and not something to wait for.
-    status: statusSchema.parse(answer.status),
+    arn,
+    name,
+    status,
     startedAt: answer.startDate,
     endedAt: answer.stopDate,
     input: answer.input,

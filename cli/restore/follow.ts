@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeFinding } from '../../core/model/request.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CommandError, Interrupted } from '../errors.ts';
-import { type Host, printJsonLine, printNote } from '../host.ts';
+import { type Host, printJsonLine, printNotice } from '../host.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { makeProgressDisplay } from '../progress/display.ts';
 import type { RestoreStory } from './describe-restore.ts';
@@ -22,6 +23,8 @@ export interface Following extends ObservedRestore {
   readonly host: Host;
   readonly json: boolean;
   readonly showsProgress: boolean;
+  /** Between two looks; default: what the place that the restore runs in can take. */
+  readonly pollMs?: number;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface Following extends ObservedRestore {
  * per disk on stderr, or one JSON event per line on stdout. @throws Interrupted, LostSight
  */
 export async function followRestore(following: Following): Promise<RestoreStory> {
-  const { host, json, connection, records, restoreId } = following;
+  const { host, json, connection, records, restoreId, pollMs = POLL_MS[connection.kind] } = following;
   const observe = makeRestoreObserver(following);
   const display = makeProgressDisplay({ sink: host.stderr, enabled: following.showsProgress });
   const addRates = makeRateAdder();
@@ -54,7 +57,7 @@ export async function followRestore(following: Following): Promise<RestoreStory>
           return { restoreId, attempt: attempt?.attempt, execution, plan, entries, result };
         }
       }
-      await sleep(POLL_MS[connection.kind], undefined, { signal: host.signal });
+      await sleep(pollMs, undefined, { signal: host.signal });
     }
   } catch (error) {
     throw host.signal.aborted ? interrupted(following) : error;
@@ -72,8 +75,7 @@ function makeEventTeller(host: Host, json: boolean) {
       toldWarnings = true;
       for (const warning of plan.warnings) {
         if (json) printJsonLine(host, { event: 'warning', ...warning });
-        else
-          printNote(host, `Warning: ${warning.field} = ${warning.value}: ${warning.problem}. ${warning.fix}`);
+        else printNotice(host, `Warning: ${describeFinding(warning)}`);
       }
     }
     if (!json) return;

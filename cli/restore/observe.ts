@@ -1,11 +1,17 @@
 import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
+import { LandfallError } from '../../core/model/errors.ts';
 import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ImportTask } from '../connection/ec2.ts';
 import { describeExecution, type Execution } from './find-restore.ts';
 import type { Attempt, RestoreRecords } from './records.ts';
+
+/** Step Functions knows no such execution: not yet, for a moment after its start, or no longer. */
+export class ExecutionUnknown extends LandfallError {
+  override readonly name = 'ExecutionUnknown';
+}
 
 /** What is known of a restore at a moment. */
 export interface Observation {
@@ -30,15 +36,17 @@ export interface ObservedRestore {
 
 /**
  * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts and EC2's import tasks,
- * not from the execution's history: a distributed Map's children have histories of their own.
+ * not from the execution's history: a distributed Map's children have histories of their own. Each look may throw
+ * ExecutionUnknown, UnreadableRecord, or an error of AWS.
  */
-export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Observation | undefined> {
+export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Observation> {
   const { connection, records, restoreId, executionArn } = restore;
   let attempt: Attempt | undefined;
   let plan: Plan | undefined;
   return async () => {
     const execution = await describeExecution(connection, executionArn);
-    if (execution === undefined) return undefined;
+    if (execution === undefined)
+      throw new ExecutionUnknown(`Step Functions knows no execution ${executionArn}`);
     attempt ??= await claimedAttempt(records, { restoreId, executionArn });
     plan ??= attempt && (await records.plan(attempt));
     const entries = attempt === undefined ? [] : await records.ledger(attempt);

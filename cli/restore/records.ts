@@ -26,7 +26,10 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-/** What the control bucket holds about restores, read only; `undefined` where there is nothing (yet). */
+/**
+ * What the control bucket holds about restores, read only; `undefined` where there is nothing (yet). Each may throw
+ * UnreadableRecord.
+ */
 export interface RestoreRecords {
   claim(restoreId: string): Promise<Claim | undefined>;
   plan(of: Attempt): Promise<Plan | undefined>;
@@ -41,11 +44,10 @@ export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords
   ): Promise<z.output<Schema> | undefined> => {
     const text = await readObject(s3, { bucket, key });
     if (text === undefined) return undefined;
-    const parsed = schema.safeParse(JSON.parse(text));
+    const where = `s3://${bucket}/${key}`;
+    const parsed = schema.safeParse(parseJson(text, where));
     if (parsed.success) return parsed.data;
-    throw new UnreadableRecord(
-      `s3://${bucket}/${key} is not what this version reads: ${parsed.error.message}`,
-    );
+    throw new UnreadableRecord(`${where} is not what this version reads: ${parsed.error.message}`);
   };
   return {
     claim: (restoreId) => read(claimKey(restoreId), claimSchema),
@@ -62,6 +64,15 @@ export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords
       return entries.flatMap((entry) => entry ?? []);
     },
   };
+}
+
+/** @throws UnreadableRecord */
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UnreadableRecord(`${where} is not JSON: ${String(cause)}`, { cause });
+  }
 }
 
 async function readObject(

@@ -19,6 +19,11 @@ export class RestoreFailed extends CommandError {
   override readonly name = 'RestoreFailed';
 }
 
+/** StartExecution did not say what it has started. */
+export class StartUnconfirmed extends CommandError {
+  override readonly name = 'StartUnconfirmed';
+}
+
 export interface RestoreRun {
   readonly host: Host;
   readonly flags: GlobalFlags;
@@ -76,7 +81,7 @@ async function resolveRequest(
 
 /**
  * Starts the execution `<restoreId>-<attempt>`: a closed execution's name stays taken for 90 days, so every
- * further try of the same restore has the next number. @throws BadRequest
+ * further try of the same restore has the next number. @throws BadRequest, StartUnconfirmed
  */
 export async function startRestore(
   connection: Connection,
@@ -96,7 +101,11 @@ export async function startRestore(
           input: JSON.stringify({ ...input, restoreId }),
         }),
       );
-      return { restoreId, executionArn: executionArn ?? '' };
+      if (executionArn !== undefined) return { restoreId, executionArn };
+      throw new StartUnconfirmed(
+        `Step Functions named no execution when it was asked to start the restore ${restoreId}`,
+        `"landfall show ${restoreId}-${attempt}" tells whether it has started.`,
+      );
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'ExecutionAlreadyExists') throw error;
     }
