@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   describeFinding,
   parseRestoreRequest,
-  type RestoreRequest,
   type RestoreRequestInput,
   restoreRequestSchema,
 } from '../../core/model/request.ts';
@@ -30,7 +29,6 @@ export interface RequestFlags {
 
 /** A request that is well-formed; the restore point may still be "the only machine's latest". */
 export interface UnresolvedRequest {
-  readonly request: RestoreRequest;
   /** What was asked for, as it goes to the state machine, without defaults. */
   readonly input: RestoreRequestInput;
   readonly pointIsOpen: boolean;
@@ -56,20 +54,19 @@ export function makeRestoreRequest({
   const base = parsedFile.success ? parsedFile.data : file;
   const merged = typeof base === 'object' && base !== null ? merge({ ...base }, { flags, choice }) : base;
   const pointIsOpen = choice.kind === 'only' && parsedFile.data?.restorePoint === undefined;
-  const parsed = parseRestoreRequest(merged);
-  if (!parsed.ok) {
-    const lines = parsed.findings.map((finding) => `  ${describeFinding(finding)}`);
-    throw new BadRequest(
-      ['the restore request is not good:', ...lines].join('\n'),
-      'docs/restore.md describes the fields; "landfall restore --help" the flags.',
-    );
-  }
-  return { request: parsed.request, input: restoreRequestInputOf(merged), pointIsOpen };
+  requireGoodRequest(merged);
+  return { input: merged, pointIsOpen };
 }
 
-/** What has passed the schema is an input of it; the schema's output holds defaults that the caller did not ask for. */
-function restoreRequestInputOf(merged: unknown): RestoreRequestInput {
-  return merged as RestoreRequestInput;
+/** Only looks: what the schema would make of it holds defaults that the caller did not ask for. @throws BadRequest */
+function requireGoodRequest(merged: unknown): asserts merged is RestoreRequestInput {
+  const parsed = parseRestoreRequest(merged);
+  if (parsed.ok) return;
+  const lines = parsed.findings.map((finding) => `  ${describeFinding(finding)}`);
+  throw new BadRequest(
+    ['the restore request is not good:', ...lines].join('\n'),
+    'docs/restore.md describes the fields; "landfall restore --help" the flags.',
+  );
 }
 
 function merge(
