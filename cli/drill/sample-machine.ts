@@ -30,7 +30,7 @@ export async function unpackSampleMachine(folder: string): Promise<BackupRequest
 }
 
 /** Decompresses a zstd file; pages of zeros become holes. zstd's own checksum tells a damaged file. */
-export async function unpackSparse(packed: string, target: string): Promise<void> {
+async function unpackSparse(packed: string, target: string): Promise<void> {
   const handle = await open(target, 'w');
   try {
     let offset = 0;

@@ -94,7 +94,7 @@ function stateOf({ execution, result }: Pick<RestoreStory, 'execution' | 'result
 }
 
 /** The timeline: when each phase began, counted from the first, and how long it took. */
-export function phaseLines({ result, entries }: Pick<RestoreStory, 'result' | 'entries'>): string[] {
+function phaseLines({ result, entries }: Pick<RestoreStory, 'result' | 'entries'>): string[] {
   const phases = result?.phases.length ? result.phases : phasesOf(entries);
   const [first] = phases;
   if (first === undefined) return [];
@@ -110,7 +110,7 @@ export function phaseLines({ result, entries }: Pick<RestoreStory, 'result' | 'e
 const durationOf = ({ startedAt, endedAt }: Phase): string =>
   endedAt === undefined ? 'not ended' : formatDuration(secondsBetween(startedAt, endedAt));
 
-export function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[] {
   const instance = result?.instance;
   if (instance === undefined) return [];
   const { instanceId, name, instanceType, availabilityZone, started, startProblem, statusChecks } = instance;
@@ -123,7 +123,7 @@ export function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[
   return [`instance ${instanceId} "${name}" (${instanceType}, ${availabilityZone}): ${state}`];
 }
 
-export function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
   if (!result?.volumes.length) return [];
   const rows = result.volumes.map(({ diskId, volumeId, deviceName, sizeGiB, diskBytes }) => [
     diskId,
@@ -141,7 +141,7 @@ function errorLines(story: RestoreStory): string[] {
 }
 
 /** What clean-up removed and what it had to leave. */
-export function leftoverLines({ result }: Pick<RestoreStory, 'result'>): string[] {
+function leftoverLines({ result }: Pick<RestoreStory, 'result'>): string[] {
   if (result === undefined) return [];
   const removed = result.cleanedUp.map(({ kind, resourceId }) => `removed ${kind} ${resourceId}`);
   const left = result.leftBehind.map(
