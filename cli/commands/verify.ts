@@ -1,7 +1,15 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { parseRestorePointId } from '../../core/model/ids.ts';
-import { type Finding, type VerifyProgress, verify } from '../../core/repository/index.ts';
+import {
+  CorruptObject,
+  type Finding,
+  openRepository,
+  type Repository,
+  type Store,
+  type VerifyProgress,
+  verify,
+} from '../../core/repository/index.ts';
 import { NotGood } from '../errors.ts';
 import { type Host, printJson, printLine } from '../host.ts';
 import { readFlags, showsProgress } from '../program-flags.ts';
@@ -11,7 +19,7 @@ import {
   parseRepositoryLocation,
   REPOSITORY_FLAG,
   REPOSITORY_HELP,
-  withRepository,
+  withStore,
 } from '../repository-location.ts';
 import { formatBytes } from '../units.ts';
 
@@ -23,6 +31,11 @@ Examples:
 
 Ends with 1 when anything is damaged or missing; every finding names the object and, where there is one, the
 restore point, the disk and the offset.`;
+
+const MEND_BLOCKS =
+  'A new backup stores damaged blocks anew; restore points that are named here restore only in part.';
+const MEND_FORMAT =
+  'Nothing is restored while landfall.json is damaged: copy it from any other repository, it is the same in all.';
 
 const flagShape = {
   id: z.string().optional(),
@@ -43,7 +56,8 @@ export function makeVerifyCommand(host: Host): Command {
       const { global, own } = readFlags(command, { host, shape: flagShape });
       const restorePoint = own.id === undefined ? undefined : parseRestorePointId(own.id);
       const location = parseRepositoryLocation(own.repository, host.cwd);
-      await withRepository({ host, flags: global, location }, async (repository) => {
+      await withStore({ host, flags: global, location }, async (store) => {
+        const repository = await openDamaged(store);
         const progress = makeVerifyDisplay(host, showsProgress(global));
         const result = await verify(repository, {
           restorePoint,
@@ -55,18 +69,31 @@ export function makeVerifyCommand(host: Host): Command {
         if (global.json) printJson(host, { url: repository.url, ...result });
         else if (result.findings.length === 0)
           printLine(host, `Verified ${repository.url}: ${read}, nothing wrong.`);
-        else for (const finding of result.findings) printLine(host, describeFinding(finding));
+        else for (const finding of result.findings) printLine(host, describeDamage(finding));
         if (result.findings.length === 0) return;
         throw new NotGood(
           `${result.findings.length} findings in ${repository.url} (${read})`,
-          'A new backup stores damaged blocks anew; restore points that are named here restore only in part.',
+          result.findings.some(({ object }) => object === 'landfall.json') ? MEND_FORMAT : MEND_BLOCKS,
         );
       });
     });
 }
 
+/**
+ * A repository whose landfall.json is damaged is looked at all the same: that is a finding as any other, and what
+ * else there is may be whole. @throws RepositoryNotFound, UnsupportedRepository
+ */
+async function openDamaged(store: Store): Promise<Repository> {
+  try {
+    return await openRepository(store);
+  } catch (error) {
+    if (error instanceof CorruptObject) return { store, url: store.url };
+    throw error;
+  }
+}
+
 /** `object packs/…: digest is wrong (restore point rp-…, workload web01, disk root, offset 1048576, 3 blocks)`. */
-export function describeFinding(finding: Finding): string {
+function describeDamage(finding: Finding): string {
   const { object, problem, restorePoint, workload, diskId, offset, blocks } = finding;
   const place = [
     restorePoint && `restore point ${restorePoint}`,

@@ -191,6 +191,26 @@ describe('damage', () => {
   });
 });
 
+describe('a damaged landfall.json', () => {
+  test('is a finding of verify, which reads the rest all the same', async () => {
+    await backUpBoth();
+    await writeFile(join(cwd, 'repo', 'landfall.json'), '{"format": 1}\n');
+    const problem = 'object landfall.json: does not have the SHA-256 that it ends with';
+    const verified = await cli('verify', '--repository', 'repo', '--quiet');
+    expect(verified).toMatchObject({ exitCode: 1, stdout: `${problem}\n` });
+    expect(verified.stderr).toContain('copy it from any other repository');
+    const json = JSON.parse((await cli('verify', '--repository', 'repo', '--json')).stdout);
+    expect(json.findings).toEqual([
+      { object: 'landfall.json', problem: 'does not have the SHA-256 that it ends with' },
+    ]);
+    expect(json.objects).toBeGreaterThan(3);
+    // Copied from another repository it is whole again.
+    await cli('backup', '--repository', 'other', '--kind', 'ec2', '--name', 'x', '--disk', 'data.img');
+    await writeFile(join(cwd, 'repo', 'landfall.json'), await readFile(join(cwd, 'other', 'landfall.json')));
+    expect((await cli('verify', '--repository', 'repo')).exitCode).toBe(0);
+  });
+});
+
 describe('restore --to', () => {
   const restore = (...more: string[]) => cli('restore', '--repository', 'repo', '--disk', 'data', ...more);
 
