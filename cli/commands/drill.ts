@@ -1,18 +1,16 @@
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { type BackupRequest, makeBackupRequest, parseDiskFlags } from '../backup/backup-request.ts';
+import { makeBackupRequest, parseDiskFlags } from '../backup/backup-request.ts';
 import { takeDrillFolder } from '../drill/drill-folder.ts';
 import { rawDisks } from '../drill/raw-disks.ts';
-import { runDrill } from '../drill/run-drill.ts';
+import { type Drill, runDrill } from '../drill/run-drill.ts';
 import { unpackSampleMachine } from '../drill/sample-machine.ts';
+import { chooseTimeScale } from '../drill/time-scale.ts';
 import { type Host, printNote } from '../host.ts';
 import { collect, parsePositive, wholeNumber } from '../option-values.ts';
 import { readFlags } from '../program-flags.ts';
 import { STRATEGIES } from '../restore/request-flags.ts';
-
-/** Of AWS's durations: an instance that takes 30 seconds to start takes 0.6. */
-const TIME_SCALE = 0.02;
 
 /** Small for the small sample, so that there is something to see: with 1 GiB, the default, its disks have one or two. */
 const SAMPLE_SEGMENT_BYTES = 64 * 1024 ** 2;
@@ -30,7 +28,7 @@ const flagShape = {
   disk: z.array(z.string()).default([]),
   strategy: z.enum(['auto', 'upload']).default('auto'),
   keep: z.boolean().default(false),
-  timeScale: z.number().default(TIME_SCALE),
+  timeScale: z.number().optional(),
   waitMs: z.number().optional(),
 };
 
@@ -49,9 +47,10 @@ export function makeDrillCommand(host: Host): Command {
     .addOption(new Option('--strategy <strategy>', 'how disks become volumes').choices(STRATEGIES))
     .option('--keep', 'keep what earlier drills have left, and go on from there')
     .addOption(
-      new Option('--time-scale <factor>', 'of simulated durations; 1 is as on AWS')
-        .argParser(parsePositive)
-        .default(TIME_SCALE),
+      new Option(
+        '--time-scale <factor>',
+        'of simulated durations; 1 is as on AWS; default: 0.02, more for large disks',
+      ).argParser(parsePositive),
     )
     .addOption(
       new Option('--wait-ms <ms>', 'replaces every wait of state machines')
@@ -61,15 +60,14 @@ export function makeDrillCommand(host: Host): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
       const { global, own } = readFlags(command, { host, shape: flagShape });
-      const { strategy, timeScale, waitMs, keep } = own;
       const folder = join(global.stateFolder, 'drill');
-      const release = await takeDrillFolder(folder, { keep });
+      const release = await takeDrillFolder(folder, { keep: own.keep });
       try {
-        const request = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
-        const segmentBytes = own.disk.length === 0 ? SAMPLE_SEGMENT_BYTES : undefined;
+        const machine = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
         await runDrill({
-          ...{ host, flags: global, folder, request, strategy },
-          ...{ segmentBytes, timeScale, waitMs },
+          ...{ host, flags: global, folder, strategy: own.strategy, waitMs: own.waitMs },
+          ...machine,
+          timeScale: own.timeScale ?? machine.timeScale,
         });
       } finally {
         await release();
@@ -77,21 +75,25 @@ export function makeDrillCommand(host: Host): Command {
     });
 }
 
+/** The machine of a drill, and how it is dealt with. */
 async function machineOf(
   host: Host,
   { disks, folder }: { disks: readonly string[]; folder: string },
-): Promise<BackupRequest> {
+): Promise<Pick<Drill, 'request' | 'segmentBytes' | 'timeScale'>> {
   if (disks.length === 0) {
     printNote(host, 'Unpacking the sample machine web01…');
-    return await unpackSampleMachine(folder);
+    const request = await unpackSampleMachine(folder);
+    return { request, segmentBytes: SAMPLE_SEGMENT_BYTES, timeScale: chooseTimeScale([]) };
   }
   const given = parseDiskFlags(disks).map((disk) => ({ ...disk, path: resolve(host.cwd, disk.path) }));
-  return makeBackupRequest({
-    disks: await rawDisks(host, { disks: given, folder }),
+  const raw = await rawDisks(host, { disks: given, folder });
+  const request = makeBackupRequest({
+    disks: raw.map(({ id, path }) => ({ id, path })),
     name: 'drill',
     kind: 'ec2',
     usageOperation: 'RunInstances',
     deviceNames: {},
     tags: {},
   });
+  return { request, timeScale: chooseTimeScale(raw.map(({ sizeBytes }) => sizeBytes)) };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { takeDrillFolder } from '../../cli/drill/drill-folder.ts';
 import { unpackSampleMachine } from '../../cli/drill/sample-machine.ts';
+import { chooseTimeScale } from '../../cli/drill/time-scale.ts';
 import { MIB, makeTempFolder } from './support.ts';
 
 /** Reads into one buffer: a stream's fresh ones take longer than the digest. */
@@ -45,6 +46,24 @@ test('the sample machine unpacks to the very disks that were packed, as sparse f
   expect((root?.blocks ?? 0) * 512).toBeLessThan(3 * MIB);
   expect((data?.blocks ?? 0) * 512).toBeLessThan(3 * MIB);
 });
+
+test.each([
+  ['no disks', [], 0.02],
+  ['the sample machine', [1_342_177_280, 734_003_200], 0.02],
+  // 3.5 GiB at 50 MiB/s take 71.68 s, of which 3,600 simulated seconds at 0.02 leave 72.
+  ['3.5 GiB', [3_758_096_384], 0.02],
+  ['3.6 GiB', [3_865_470_566], 0.03],
+  // 10,240 MiB take 204.8 s, which is 0.0569 of an hour.
+  ['10 GiB in two disks', [8_589_934_592, 2_147_483_648], 0.06],
+  ['100 GiB', [107_374_182_400], 0.57],
+  ['175 GiB', [187_904_819_200], 1],
+  ['16 TiB', [17_592_186_044_416], 1],
+])(
+  'the time of a drill with %s runs at a speed at which its disks can be copied in time',
+  (_, sizes, scale) => {
+    expect(chooseTimeScale(sizes)).toBe(scale);
+  },
+);
 
 test('a drill empties its folder, or keeps what is there when asked, but never a folder of others', async () => {
   const parent = await makeTempFolder();
