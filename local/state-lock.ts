@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 /** A region at work on a state folder, as its lock file tells. */
@@ -33,7 +33,7 @@ const lockedHere = new Set<string>();
  * @throws StateFolderInUse
  */
 export async function lockStateFolder(stateFolder: string): Promise<StateLock> {
-  await mkdir(stateFolder, { recursive: true });
+  await makePrivateFolder(stateFolder);
   const path = join(resolve(stateFolder), LOCK_FILE);
   if (lockedHere.has(path))
     throw new StateFolderInUse(`this process already runs a region on ${stateFolder}`);
@@ -55,6 +55,13 @@ export async function lockStateFolder(stateFolder: string): Promise<StateLock> {
       lockedHere.delete(path);
     },
   };
+}
+
+/** Disks, objects and calls are in it: a new one is for its owner alone; one that is there stays as its owner made it. */
+async function makePrivateFolder(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  // The mode goes through the umask and may have lost bits that the owner needs.
+  if (made !== undefined) await chmod(folder, 0o700);
 }
 
 async function takeLock(path: string, stateFolder: string): Promise<void> {

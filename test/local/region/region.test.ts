@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -248,6 +248,21 @@ describe('a state folder', () => {
   test('is found with the region that runs on it, and belongs to it alone', async () => {
     expect(await findRunningRegion(home.stateFolder)).toEqual({ endpoint: home.endpoint, pid: process.pid });
     await expect(startRegion({ stateFolder: home.stateFolder, port: 0 })).rejects.toThrow(StateFolderInUse);
+  });
+
+  test('that is new is for its owner alone; one that is there stays as it is', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'landfall-region-'));
+    const modeAfterStart = async (stateFolder: string) => {
+      await (await startRegion({ stateFolder, port: 0 })).stop();
+      return (await stat(stateFolder)).mode & 0o777;
+    };
+    try {
+      expect(await modeAfterStart(join(folder, 'new'))).toBe(0o700);
+      await chmod(folder, 0o755);
+      expect(await modeAfterStart(folder)).toBe(0o755);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test('of a region that has stopped is free again', async () => {
