@@ -21,7 +21,7 @@ const INCOMING = '.incoming';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
 
 /**
- * Objects as files under a folder; their keys are their paths. The folder is made by the first put. Needs a file system with hard links,
+ * Objects as files under a folder; their keys are their paths. The folder is made by the first put, for its owner alone. Needs a file system with hard links,
  * which is how exactly one of several conditional puts wins.
  */
 export function makeFolderStore({ folder: path }: { folder: string }): Store {
@@ -153,9 +153,9 @@ async function linkIfAbsent(from: string, to: string): Promise<boolean> {
 
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
-/** Makes the folders down to `path`, each durable in the one above it. */
-async function makeFolders(path: string): Promise<void> {
-  const firstMade = await mkdir(path, { recursive: true });
+/** Makes the folders down to `path`, each durable in the one above it; with a `mode`, less what the umask takes away. */
+async function makeFolders(path: string, { mode = 0o777 }: { mode?: number } = {}): Promise<void> {
+  const firstMade = await mkdir(path, { recursive: true, mode });
   if (firstMade === undefined) return;
   for (let made = path; made.length >= firstMade.length; made = dirname(made))
     await syncFolder(dirname(made));
@@ -188,6 +188,8 @@ async function removeFile(path: string): Promise<void> {
 /** Also removes what killed writers left there long ago. */
 async function prepareIncoming(folder: string): Promise<void> {
   const incoming = join(folder, INCOMING);
+  // Disks are in it: a new one is for its owner alone. One that is there may be shared, and what is made in it, too.
+  await makeFolders(folder, { mode: 0o700 });
   await makeFolders(incoming);
   for (const name of await readdir(incoming)) {
     const path = join(incoming, name);

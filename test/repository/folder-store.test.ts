@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -37,6 +37,27 @@ describe('a folder store', () => {
     // Nothing of the way it was written is left.
     expect(await readdir(join(folder, '.incoming'))).toEqual([]);
   });
+
+  test.skipIf(process.platform === 'win32')('a new folder is for its owner alone', async () => {
+    const fresh = join(folder, 'fresh');
+    await makeFolderStore({ folder: fresh }).put('packs/ab/abc', Buffer.from('content'));
+    expect((await stat(fresh)).mode & 0o777).toBe(0o700);
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'a folder that is there stays as open as its owner made it',
+    async () => {
+      await chmod(folder, 0o755);
+      const umask = process.umask(0o022);
+      try {
+        await makeFolderStore({ folder }).put('packs/ab/abc', Buffer.from('content'));
+      } finally {
+        process.umask(umask);
+      }
+      expect((await stat(folder)).mode & 0o777).toBe(0o755);
+      expect((await stat(join(folder, 'packs', 'ab'))).mode & 0o777).toBe(0o755);
+    },
+  );
 
   test('a killed writer leaves nothing that is listed, and it is cleared away after a day', async () => {
     await mkdir(join(folder, '.incoming'));
