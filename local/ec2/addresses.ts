@@ -19,14 +19,19 @@ import type { AddressRecord, NetworkInterfaceRecord } from './records.ts';
 import { find, interfacesOf, need, type Simulation } from './simulation.ts';
 import { tagList, tagsAtCreation } from './tags.ts';
 
+/** What an address is, wherever it leads; all that AllocateAddress answers. */
+const allocationOutput = (sim: Simulation, address: AddressRecord) => ({
+  AllocationId: address.id,
+  PublicIp: address.publicIp,
+  Domain: 'vpc' as const,
+  PublicIpv4Pool: 'amazon',
+  NetworkBorderGroup: sim.context.region,
+});
+
 function addressOutput(sim: Simulation, address: AddressRecord): Address {
   const target = address.networkInterfaceId && find(sim, 'networkInterface', address.networkInterfaceId);
   return {
-    AllocationId: address.id,
-    PublicIp: address.publicIp,
-    Domain: 'vpc',
-    PublicIpv4Pool: 'amazon',
-    NetworkBorderGroup: sim.context.region,
+    ...allocationOutput(sim, address),
     Tags: tagList(address),
     ...(target
       ? {
@@ -97,13 +102,7 @@ export function addressOperations(sim: Simulation): Operations {
             publicIp: makePublicIp(sim),
             tags: tags('elastic-ip'),
           });
-          return {
-            AllocationId: address.id,
-            PublicIp: address.publicIp,
-            Domain: 'vpc',
-            PublicIpv4Pool: 'amazon',
-            NetworkBorderGroup: sim.context.region,
-          };
+          return allocationOutput(sim, address);
         };
       },
     ),

@@ -5,19 +5,13 @@ import type {
   Instance,
   InstanceBlockDeviceMapping,
   InstanceMetadataOptionsResponse,
-  InstanceNetworkInterface,
   Reservation,
 } from '@aws-sdk/client-ec2';
 import { describe, type FilterTable } from './filters.ts';
 import { INSTANCE_TYPES } from './instance-types.ts';
-import { privateDnsName, publicDnsName } from './network-interfaces.ts';
+import { instanceInterfaceOutput, privateDnsName, publicDnsName } from './interface-output.ts';
 import { type Operations, query } from './operation.ts';
-import type {
-  InstanceRecord,
-  MetadataOptionsRecord,
-  NetworkInterfaceRecord,
-  VolumeRecord,
-} from './records.ts';
+import type { InstanceRecord, MetadataOptionsRecord, VolumeRecord } from './records.ts';
 import { groupIdentifiers } from './security-groups.ts';
 import { interfacesOf, type Simulation, volumesOf, zoneId } from './simulation.ts';
 import { tagList } from './tags.ts';
@@ -26,7 +20,7 @@ import { tagList } from './tags.ts';
 export const WIRE_WINDOWS = 'windows' as string as 'Windows';
 
 /** The numbers that EC2 gives its instance states. */
-export const STATE_CODES = {
+const STATE_CODES = {
   pending: 0,
   running: 16,
   'shutting-down': 32,
@@ -61,51 +55,6 @@ function deviceOutput(volume: VolumeRecord): InstanceBlockDeviceMapping {
   };
 }
 
-function interfaceOutput(sim: Simulation, record: NetworkInterfaceRecord): InstanceNetworkInterface {
-  const { attachment, association } = record;
-  const shared = association
-    ? {
-        Association: {
-          IpOwnerId: association.allocationId ? sim.context.accountId : 'amazon',
-          PublicIp: association.publicIp,
-          PublicDnsName: publicDnsName(association.publicIp),
-        },
-      }
-    : {};
-  return {
-    NetworkInterfaceId: record.id,
-    OwnerId: sim.context.accountId,
-    SubnetId: record.subnetId,
-    VpcId: record.vpcId,
-    Description: record.description,
-    InterfaceType: 'interface',
-    MacAddress: record.mac,
-    PrivateIpAddress: record.privateIp,
-    PrivateDnsName: privateDnsName(record.privateIp),
-    PrivateIpAddresses: [
-      {
-        Primary: true,
-        PrivateIpAddress: record.privateIp,
-        PrivateDnsName: privateDnsName(record.privateIp),
-        ...shared,
-      },
-    ],
-    Ipv6Addresses: [],
-    SourceDestCheck: record.sourceDestCheck,
-    Status: 'in-use',
-    Groups: groupIdentifiers(sim, record.groupIds),
-    Attachment: {
-      AttachmentId: attachment?.id,
-      AttachTime: attachment && new Date(attachment.time),
-      DeleteOnTermination: attachment?.deleteOnTermination,
-      DeviceIndex: attachment?.deviceIndex,
-      NetworkCardIndex: 0,
-      Status: attachment?.state,
-    },
-    ...shared,
-  };
-}
-
 /** The root volume first, then the others as they were attached. */
 function devicesOf(sim: Simulation, instance: InstanceRecord): VolumeRecord[] {
   const place = ({ attachment }: VolumeRecord) =>
@@ -129,7 +78,7 @@ function livingOutput(sim: Simulation, instance: InstanceRecord): Partial<Instan
   const publicIp = primary?.association?.publicIp;
   return {
     BlockDeviceMappings: devicesOf(sim, instance).map(deviceOutput),
-    NetworkInterfaces: interfaces.map((each) => interfaceOutput(sim, each)),
+    NetworkInterfaces: interfaces.map((each) => instanceInterfaceOutput(sim, each)),
     SecurityGroups: groupIdentifiers(sim, primary?.groupIds ?? []),
     SubnetId: instance.subnetId,
     VpcId: instance.vpcId,

@@ -7,7 +7,7 @@ import { invalidValue } from './errors.ts';
 const DEVICE_NAME =
   /^(?:\/dev\/sd[a-z]|\/dev\/sda[12]|(?:\/dev\/)?xvd[a-z]|(?:\/dev\/)?xvd[a-c][a-z]|(?:\/dev\/)?xvdd[a-x])$/;
 
-export const isDeviceName = (name: string): boolean => DEVICE_NAME.test(name);
+const isDeviceName = (name: string): boolean => DEVICE_NAME.test(name);
 
 /** @throws InvalidParameterValue */
 export function checkDeviceName(name: string): string {

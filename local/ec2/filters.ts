@@ -62,7 +62,7 @@ export interface PageLimits {
   readonly max: number;
 }
 
-export const USUAL_LIMITS: PageLimits = { min: 5, max: 1000 };
+const USUAL_LIMITS: PageLimits = { min: 5, max: 1000 };
 
 /**
  * One page of `items` (in ascending order of `seqOf`). The token names a position, not a count, so that removing

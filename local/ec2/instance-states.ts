@@ -65,49 +65,45 @@ function beginStart(sim: Simulation, instance: InstanceRecord, call: Call): Inst
   return change(instance, previous);
 }
 
+interface Shutdown {
+  readonly kind: 'instance-stopped' | 'instance-terminated';
+  readonly seconds: number;
+  readonly call: Call;
+}
+
+const SHUTDOWN_STATES = { 'instance-stopped': 'stopping', 'instance-terminated': 'shutting-down' } as const;
+
+function beginShutdown(sim: Simulation, instance: InstanceRecord, shutdown: Shutdown): InstanceStateChange {
+  const { kind, seconds, call } = shutdown;
+  const previous = instance.state;
+  instance.state = SHUTDOWN_STATES[kind];
+  instance.stateReason = {
+    code: 'Client.UserInitiatedShutdown',
+    message: 'Client.UserInitiatedShutdown: User initiated shutdown',
+  };
+  instance.stateTransitionReason = byUser(sim);
+  delete instance.checks;
+  sim.transitions.cancel(instance.id);
+  sim.events.instanceState(instance.id, instance.state);
+  if (!call.effects.stuck) sim.transitions.schedule({ kind, resourceId: instance.id, seconds });
+  return change(instance, previous);
+}
+
 interface Stop {
   readonly seconds: number;
   readonly call: Call;
 }
 
-function beginStop(sim: Simulation, instance: InstanceRecord, { seconds, call }: Stop): InstanceStateChange {
-  const previous = instance.state;
-  if (previous !== 'running') return change(instance, previous);
-  instance.state = 'stopping';
-  instance.stateReason = {
-    code: 'Client.UserInitiatedShutdown',
-    message: 'Client.UserInitiatedShutdown: User initiated shutdown',
-  };
-  instance.stateTransitionReason = byUser(sim);
-  delete instance.checks;
-  sim.transitions.cancel(instance.id);
-  sim.events.instanceState(instance.id, 'stopping');
-  if (!call.effects.stuck) {
-    sim.transitions.schedule({ kind: 'instance-stopped', resourceId: instance.id, seconds });
-  }
-  return change(instance, previous);
+function beginStop(sim: Simulation, instance: InstanceRecord, stop: Stop): InstanceStateChange {
+  if (instance.state !== 'running') return change(instance, instance.state);
+  return beginShutdown(sim, instance, { kind: 'instance-stopped', ...stop });
 }
 
 function beginTermination(sim: Simulation, instance: InstanceRecord, call: Call): InstanceStateChange {
-  const previous = instance.state;
-  if (previous === 'terminated' || previous === 'shutting-down') return change(instance, previous);
-  instance.state = 'shutting-down';
-  instance.stateReason = {
-    code: 'Client.UserInitiatedShutdown',
-    message: 'Client.UserInitiatedShutdown: User initiated shutdown',
-  };
-  instance.stateTransitionReason = byUser(sim);
-  delete instance.checks;
-  sim.transitions.cancel(instance.id);
-  sim.events.instanceState(instance.id, 'shutting-down');
-  if (!call.effects.stuck) {
-    sim.transitions.schedule({
-      kind: 'instance-terminated',
-      resourceId: instance.id,
-      seconds: SECONDS.instanceShuttingDown,
-    });
-  }
-  return change(instance, previous);
+  const { state } = instance;
+  if (state === 'terminated' || state === 'shutting-down') return change(instance, state);
+  const seconds = SECONDS.instanceShuttingDown;
+  return beginShutdown(sim, instance, { kind: 'instance-terminated', seconds, call });
 }
 
 function protectedFrom(instance: InstanceRecord, verb: string, attribute: string): AwsError {

@@ -6,18 +6,18 @@ import type {
   DescribeNetworkInterfacesRequest,
   DescribeNetworkInterfacesResult,
   ModifyNetworkInterfaceAttributeRequest,
-  NetworkInterface,
 } from '@aws-sdk/client-ec2';
 import { AwsError } from '../service.ts';
 import { invalidCombination, required } from './errors.ts';
 import { describe } from './filters.ts';
 import { makeId } from './ids.ts';
+import { interfaceOutput } from './interface-output.ts';
 import { acceptOnly, mutation, type Operations, query } from './operation.ts';
 import type { NetworkInterfaceRecord, SubnetRecord, Tag } from './records.ts';
-import { chooseGroups, groupIdentifiers } from './security-groups.ts';
-import { need, type Simulation, zoneId } from './simulation.ts';
+import { chooseGroups } from './security-groups.ts';
+import { need, type Simulation } from './simulation.ts';
 import { chooseAddresses } from './subnets.ts';
-import { tagList, tagsAtCreation } from './tags.ts';
+import { tagsAtCreation } from './tags.ts';
 
 export interface NewInterface {
   readonly subnet: SubnetRecord;
@@ -46,12 +46,6 @@ export function insertInterface(sim: Simulation, fields: NewInterface): NetworkI
   });
 }
 
-export const privateDnsName = (privateIp: string): string =>
-  `ip-${privateIp.replaceAll('.', '-')}.ec2.internal`;
-
-export const publicDnsName = (publicIp: string): string =>
-  `ec2-${publicIp.replaceAll('.', '-')}.compute-1.amazonaws.com`;
-
 /** A public address from a documentation range (RFC 5737 and 2544): it leads nowhere. */
 export function makePublicIp(sim: Simulation): string {
   const used = new Set([
@@ -63,68 +57,6 @@ export function makePublicIp(sim: Simulation): string {
     if (!used.has(address)) return address;
   }
   throw new AwsError('InsufficientAddressCapacity', 'There are no more public addresses', 503);
-}
-
-function interfaceOutput(sim: Simulation, record: NetworkInterfaceRecord): NetworkInterface {
-  const { accountId } = sim.context;
-  const { attachment } = record;
-  const association = associationOutput(sim, record);
-  return {
-    NetworkInterfaceId: record.id,
-    OwnerId: accountId,
-    SubnetId: record.subnetId,
-    VpcId: record.vpcId,
-    AvailabilityZone: record.zone,
-    AvailabilityZoneId: zoneId(sim, record.zone),
-    Description: record.description,
-    InterfaceType: 'interface',
-    MacAddress: record.mac,
-    PrivateIpAddress: record.privateIp,
-    PrivateDnsName: privateDnsName(record.privateIp),
-    PrivateIpAddresses: [
-      {
-        Primary: true,
-        PrivateIpAddress: record.privateIp,
-        PrivateDnsName: privateDnsName(record.privateIp),
-        ...association,
-      },
-    ],
-    Ipv6Addresses: [],
-    RequesterManaged: false,
-    SourceDestCheck: record.sourceDestCheck,
-    Status: attachment ? 'in-use' : 'available',
-    Groups: groupIdentifiers(sim, record.groupIds),
-    TagSet: tagList(record),
-    ...association,
-    ...(attachment
-      ? {
-          Attachment: {
-            AttachmentId: attachment.id,
-            AttachTime: new Date(attachment.time),
-            DeleteOnTermination: attachment.deleteOnTermination,
-            DeviceIndex: attachment.deviceIndex,
-            NetworkCardIndex: 0,
-            InstanceId: attachment.instanceId,
-            InstanceOwnerId: accountId,
-            Status: attachment.state,
-          },
-        }
-      : {}),
-  };
-}
-
-function associationOutput(sim: Simulation, { association }: NetworkInterfaceRecord) {
-  if (!association) return {};
-  const { publicIp, allocationId, associationId } = association;
-  return {
-    Association: {
-      IpOwnerId: allocationId ? sim.context.accountId : 'amazon',
-      PublicIp: publicIp,
-      PublicDnsName: publicDnsName(publicIp),
-      ...(allocationId ? { AllocationId: allocationId } : {}),
-      ...(associationId ? { AssociationId: associationId } : {}),
-    },
-  };
 }
 
 export function networkInterfaceOperations(sim: Simulation): Operations {

@@ -52,7 +52,7 @@ const rulesOf = (sim: Simulation, groupId: string): SecurityGroupRuleRecord[] =>
 export const groupIdentifiers = (sim: Simulation, ids: readonly string[]): GroupIdentifier[] =>
   ids.map((id) => ({ GroupId: id, GroupName: find(sim, 'securityGroup', id)?.name ?? '' }));
 
-export function defaultGroupId(sim: Simulation, vpcId: string): string {
+function defaultGroupId(sim: Simulation, vpcId: string): string {
   const group = sim.state.securityGroups
     .all()
     .find((each) => each.vpcId === vpcId && each.name === 'default');

@@ -6,7 +6,7 @@ import type { StoredObject } from './records.ts';
 import { compareUtf8 } from './sorted-keys.ts';
 import type { BucketState, S3State } from './state.ts';
 
-const MAX_KEYS = 1000;
+const MAX_LISTED = 1000;
 
 /** Lists of a bucket's keys, old and new. */
 export function makeListingOperations(state: S3State, context: RegionContext): Record<string, Operation> {
@@ -85,12 +85,13 @@ function endOfGroup(keys: readonly string[], from: number, group: string): numbe
   return low;
 }
 
-function checkMaxKeys(asked: number | undefined): number {
-  if (asked === undefined) return MAX_KEYS;
+/** How many a page may hold, of what a request asks. S3's message about `max-keys` calls it otherwise. @throws InvalidArgument */
+export function checkMost(parameter: string, asked: number | undefined, called = parameter): number {
+  if (asked === undefined) return MAX_LISTED;
   if (!Number.isInteger(asked) || asked < 0) {
-    throw invalidArgument('max-keys', 'Argument maxKeys must be an integer between 0 and 2147483647');
+    throw invalidArgument(parameter, `Argument ${called} must be an integer between 0 and 2147483647`);
   }
-  return Math.min(asked, MAX_KEYS);
+  return Math.min(asked, MAX_LISTED);
 }
 
 type Encode = (text: string) => string;
@@ -106,29 +107,57 @@ export function nameEncoder(encodingType: string | undefined): Encode {
       .replaceAll('%2F', '/');
 }
 
+interface Listing {
+  readonly bucket: BucketState;
+  readonly encode: Encode;
+  /** The page behind `after`, and what both lists tell of it. */
+  read(after: string): { readonly page: Page; readonly head: ListingHead };
+}
+
+type ListingHead = Pick<
+  S3.ListObjectsV2CommandOutput,
+  'Name' | 'Prefix' | 'MaxKeys' | 'IsTruncated' | 'Delimiter' | 'EncodingType'
+>;
+
+/** @throws NoSuchBucket, InvalidArgument */
+function parseListing(
+  state: S3State,
+  input: S3.ListObjectsV2CommandInput | S3.ListObjectsCommandInput,
+): Listing {
+  const bucket = state.bucket(input.Bucket ?? '');
+  const most = checkMost('max-keys', input.MaxKeys, 'maxKeys');
+  const encode = nameEncoder(input.EncodingType);
+  const { Prefix: prefix = '', Delimiter: delimiter = '' } = input;
+  const read = (after: string) => {
+    const page =
+      most === 0 ? { listed: [], truncated: false } : pageOf(bucket, { prefix, delimiter, after, most });
+    const head = {
+      Name: bucket.record.name,
+      Prefix: encode(prefix),
+      MaxKeys: most,
+      IsTruncated: page.truncated,
+      ...(delimiter === '' ? {} : { Delimiter: encode(delimiter) }),
+      ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
+    };
+    return { page, head };
+  };
+  return { bucket, encode, read };
+}
+
 function listObjectsV2(
   state: S3State,
   context: RegionContext,
   input: S3.ListObjectsV2CommandInput,
 ): Partial<S3.ListObjectsV2CommandOutput> {
-  const bucket = state.bucket(input.Bucket ?? '');
-  const most = checkMaxKeys(input.MaxKeys);
-  const encode = nameEncoder(input.EncodingType);
-  const { Prefix: prefix = '', Delimiter: delimiter = '', ContinuationToken: token } = input;
-  const after = token === undefined ? (input.StartAfter ?? '') : parseToken(token);
-  const page =
-    most === 0 ? { listed: [], truncated: false } : pageOf(bucket, { prefix, delimiter, after, most });
+  const { bucket, encode, read } = parseListing(state, input);
+  const { ContinuationToken: token, StartAfter: startAfter } = input;
+  const { page, head } = read(token === undefined ? (startAfter ?? '') : parseToken(token));
   const last = page.listed.at(-1);
   return {
-    Name: bucket.record.name,
-    Prefix: encode(prefix),
-    MaxKeys: most,
+    ...head,
     KeyCount: page.listed.length,
-    IsTruncated: page.truncated,
-    ...(delimiter === '' ? {} : { Delimiter: encode(delimiter) }),
-    ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
     ...(token === undefined ? {} : { ContinuationToken: token }),
-    ...(input.StartAfter === undefined ? {} : { StartAfter: encode(input.StartAfter) }),
+    ...(startAfter === undefined ? {} : { StartAfter: encode(startAfter) }),
     ...(page.truncated && last ? { NextContinuationToken: makeToken(last) } : {}),
     ...contentsOf(bucket, page, { encode, owner: input.FetchOwner ? ownerOf(context) : undefined }),
   };
@@ -139,23 +168,15 @@ function listObjects(
   context: RegionContext,
   input: S3.ListObjectsCommandInput,
 ): Partial<S3.ListObjectsCommandOutput> {
-  const bucket = state.bucket(input.Bucket ?? '');
-  const most = checkMaxKeys(input.MaxKeys);
-  const encode = nameEncoder(input.EncodingType);
-  const { Prefix: prefix = '', Delimiter: delimiter = '', Marker: after = '' } = input;
-  const page =
-    most === 0 ? { listed: [], truncated: false } : pageOf(bucket, { prefix, delimiter, after, most });
+  const { bucket, encode, read } = parseListing(state, input);
+  const { Marker: after = '' } = input;
+  const { page, head } = read(after);
   const last = page.listed.at(-1);
   return {
-    Name: bucket.record.name,
-    Prefix: encode(prefix),
+    ...head,
     Marker: encode(after),
-    MaxKeys: most,
-    IsTruncated: page.truncated,
-    ...(delimiter === '' ? {} : { Delimiter: encode(delimiter) }),
-    ...(input.EncodingType === undefined ? {} : { EncodingType: input.EncodingType }),
     // Without a delimiter the last key of the page serves as the next marker (ListObjects, NextMarker).
-    ...(page.truncated && last && delimiter !== '' ? { NextMarker: encode(nameOf(last)) } : {}),
+    ...(page.truncated && last && head.Delimiter !== undefined ? { NextMarker: encode(nameOf(last)) } : {}),
     ...contentsOf(bucket, page, { encode, owner: ownerOf(context) }),
   };
 }

@@ -3,12 +3,10 @@ import type { Operation, RegionContext } from '../service.ts';
 import { ownerOf } from './buckets.ts';
 import { checksumMembers } from './checksums.ts';
 import { invalidArgument, notSimulated } from './errors.ts';
-import { nameEncoder } from './listing.ts';
+import { checkMost, nameEncoder } from './listing.ts';
 import type { StoredUpload } from './records.ts';
 import { compareUtf8 } from './sorted-keys.ts';
 import type { S3State } from './state.ts';
-
-const MAX_LISTED = 1000;
 
 /** Lists of uploads in progress and of their parts. */
 export function makeUploadListingOperations(
@@ -19,14 +17,6 @@ export function makeUploadListingOperations(
     ListParts: (input: S3.ListPartsCommandInput) => listParts(state, context, input),
     ListMultipartUploads: (input: S3.ListMultipartUploadsCommandInput) => listUploads(state, context, input),
   };
-}
-
-function checkMost(name: string, asked: number | undefined): number {
-  if (asked === undefined) return MAX_LISTED;
-  if (!Number.isInteger(asked) || asked < 0) {
-    throw invalidArgument(name, `Argument ${name} must be an integer between 0 and 2147483647`);
-  }
-  return Math.min(asked, MAX_LISTED);
 }
 
 function listParts(

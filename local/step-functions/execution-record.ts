@@ -2,8 +2,6 @@ import { z } from 'zod';
 
 export const EXECUTION_STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const;
 
-export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
-
 export const executionRecordSchema = z.strictObject({
   arn: z.string(),
   name: z.string(),

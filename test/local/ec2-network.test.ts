@@ -188,6 +188,52 @@ describe('network interfaces', () => {
 });
 
 describe('elastic addresses', () => {
+  it('stand on the interface, told with less of it for the instance', async () => {
+    const instance = await runInstance(ec2);
+    await ec2.advance(16);
+    const allocated = await ec2.api.allocateAddress({ Domain: 'vpc' });
+    const { AllocationId = '', PublicIp = '' } = allocated;
+    expect(allocated).toMatchObject({
+      Domain: 'vpc',
+      PublicIpv4Pool: 'amazon',
+      NetworkBorderGroup: 'us-east-1',
+    });
+    expect((await ec2.api.describeAddresses({})).Addresses?.[0]).toMatchObject({
+      AllocationId,
+      PublicIp,
+      Domain: 'vpc',
+      PublicIpv4Pool: 'amazon',
+      NetworkBorderGroup: 'us-east-1',
+    });
+    const { AssociationId } = await ec2.api.associateAddress({ AllocationId, InstanceId: instance });
+    const ofInstance = {
+      IpOwnerId: '123456789012',
+      PublicIp,
+      PublicDnsName: `ec2-${PublicIp.replaceAll('.', '-')}.compute-1.amazonaws.com`,
+    };
+    const ofInterface = { ...ofInstance, AllocationId, AssociationId };
+    const { Reservations } = await ec2.api.describeInstances({ InstanceIds: [instance] });
+    const told = Reservations?.[0]?.Instances?.[0]?.NetworkInterfaces?.[0];
+    const { NetworkInterfaces } = await ec2.api.describeNetworkInterfaces({});
+    const described = NetworkInterfaces?.find((each) => each.Attachment?.InstanceId === instance);
+    expect(told?.Association).toEqual(ofInstance);
+    expect(told?.PrivateIpAddresses?.[0]?.Association).toEqual(ofInstance);
+    expect(described?.Association).toEqual(ofInterface);
+    expect(described?.PrivateIpAddresses?.[0]?.Association).toEqual(ofInterface);
+    expect(told?.Attachment).toMatchObject({ DeviceIndex: 0, NetworkCardIndex: 0, Status: 'attached' });
+    expect(described?.Attachment).toEqual({
+      ...told?.Attachment,
+      InstanceId: instance,
+      InstanceOwnerId: '123456789012',
+    });
+    expect(described).toMatchObject({ AvailabilityZone: 'us-east-1a', Status: 'in-use' });
+    expect(told).toMatchObject({
+      NetworkInterfaceId: described?.NetworkInterfaceId,
+      MacAddress: described?.MacAddress,
+      Status: 'in-use',
+    });
+  });
+
   it('move between instances and stay when one stops', async () => {
     const instance = await runInstance(ec2);
     const { AllocationId = '', PublicIp } = await ec2.api.allocateAddress({ Domain: 'vpc' });
