@@ -1,5 +1,4 @@
 import type {
-  _InstanceType,
   DescribeInstanceTypeOfferingsRequest,
   DescribeInstanceTypeOfferingsResult,
   DescribeInstanceTypesRequest,
@@ -31,8 +30,7 @@ function typeOutput(type: InstanceTypeRecord): InstanceTypeInfo {
   const arm = type.architectures.includes('arm64');
   const threads = arm ? 1 : Math.min(2, type.vcpus);
   return {
-    // The SDK's enumeration lists every type there is; ours are some of them.
-    InstanceType: type.name as _InstanceType,
+    InstanceType: type.name,
     CurrentGeneration: type.currentGeneration,
     FreeTierEligible: ['t2.micro', 't3.micro'].includes(type.name),
     SupportedUsageClasses: ['on-demand'],
@@ -40,7 +38,7 @@ function typeOutput(type: InstanceTypeRecord): InstanceTypeInfo {
     SupportedVirtualizationTypes: ['hvm'],
     BareMetal: false,
     Hypervisor: type.nitro ? 'nitro' : 'xen',
-    ProcessorInfo: { SupportedArchitectures: type.architectures as ('i386' | 'x86_64' | 'arm64')[] },
+    ProcessorInfo: { SupportedArchitectures: [...type.architectures] },
     VCpuInfo: {
       DefaultVCpus: type.vcpus,
       DefaultCores: type.vcpus / threads,
@@ -151,7 +149,7 @@ export function instanceTypeOperations(sim: Simulation): Operations {
       const { page, ...token } = paginate(offerings.filter(passes), input, { seqOf: (each) => each.seq });
       return {
         InstanceTypeOfferings: page.map(({ item }) => ({
-          InstanceType: item.type as _InstanceType,
+          InstanceType: item.type,
           LocationType: locationType,
           Location: item.location,
         })),

@@ -1,5 +1,4 @@
 import type {
-  _InstanceType,
   DescribeInstancesRequest,
   DescribeInstancesResult,
   Instance,
@@ -33,12 +32,11 @@ export const stateOutput = (name: InstanceRecord['state']) => ({ Code: STATE_COD
 
 export const metadataOptionsOutput = (options: MetadataOptionsRecord): InstanceMetadataOptionsResponse => ({
   State: 'applied',
-  // Each of these was checked against EC2's list when it was set.
-  HttpTokens: options.httpTokens as 'optional' | 'required',
+  HttpTokens: options.httpTokens,
   HttpPutResponseHopLimit: options.httpPutResponseHopLimit,
-  HttpEndpoint: options.httpEndpoint as 'enabled' | 'disabled',
-  HttpProtocolIpv6: options.httpProtocolIpv6 as 'enabled' | 'disabled',
-  InstanceMetadataTags: options.instanceMetadataTags as 'enabled' | 'disabled',
+  HttpEndpoint: options.httpEndpoint,
+  HttpProtocolIpv6: options.httpProtocolIpv6,
+  InstanceMetadataTags: options.instanceMetadataTags,
 });
 
 function deviceOutput(volume: VolumeRecord): InstanceBlockDeviceMapping {
@@ -90,15 +88,13 @@ function livingOutput(sim: Simulation, instance: InstanceRecord): Partial<Instan
   };
 }
 
-type InstanceMembers = Required<Instance>;
-
 /** Members that an instance has only where its image or request gave them. */
 function optionalOutput(instance: InstanceRecord): Partial<Instance> {
   const { stateReason, profile } = instance;
   return {
     ...(instance.platform ? { Platform: WIRE_WINDOWS } : {}),
     ...(instance.keyName ? { KeyName: instance.keyName } : {}),
-    ...(instance.bootMode ? { BootMode: instance.bootMode as InstanceMembers['BootMode'] } : {}),
+    ...(instance.bootMode ? { BootMode: instance.bootMode } : {}),
     ...(instance.tpmSupport ? { TpmSupport: instance.tpmSupport } : {}),
     ...(instance.sriovNetSupport ? { SriovNetSupport: instance.sriovNetSupport } : {}),
     ...(profile ? { IamInstanceProfile: { Arn: profile.arn, Id: profile.profileId } } : {}),
@@ -112,8 +108,7 @@ export function instanceOutput(sim: Simulation, instance: InstanceRecord): Insta
   return {
     InstanceId: instance.id,
     ImageId: instance.imageId,
-    // Checked against the table of types at launch.
-    InstanceType: instance.type as _InstanceType,
+    InstanceType: instance.type,
     AmiLaunchIndex: instance.launchIndex,
     ClientToken: instance.clientToken ?? '',
     LaunchTime: new Date(instance.launchTime),
@@ -125,10 +120,10 @@ export function instanceOutput(sim: Simulation, instance: InstanceRecord): Insta
       GroupName: '',
       Tenancy: 'default',
     },
-    Architecture: instance.architecture as InstanceMembers['Architecture'],
-    VirtualizationType: instance.virtualizationType as InstanceMembers['VirtualizationType'],
+    Architecture: instance.architecture,
+    VirtualizationType: instance.virtualizationType,
     Hypervisor: 'xen',
-    CurrentInstanceBootMode: instance.currentBootMode as InstanceMembers['CurrentInstanceBootMode'],
+    CurrentInstanceBootMode: instance.currentBootMode,
     PlatformDetails: instance.billing.platformDetails,
     UsageOperation: instance.billing.usageOperation,
     UsageOperationUpdateTime: new Date(instance.launchTime),

@@ -29,3 +29,15 @@ export function required<T>(value: T | undefined | null, name: string): T {
   if (value === undefined || value === null || value === '') throw missingParameter(name);
   return value;
 }
+
+/** A member of a request that has to be one of a list, where it is given at all. @throws InvalidParameterValue */
+export function oneOf<T extends string>(
+  value: string | undefined,
+  allowed: readonly T[],
+  parameter: string,
+): T | undefined {
+  if (value === undefined) return undefined;
+  const found = allowed.find((each) => each === value);
+  if (found === undefined) throw invalidValue(`Value (${value}) for parameter ${parameter} is invalid.`);
+  return found;
+}

@@ -1,4 +1,4 @@
-import type { BlockDeviceMapping, EbsBlockDevice, VolumeType } from '@aws-sdk/client-ec2';
+import type { BlockDeviceMapping, EbsBlockDevice } from '@aws-sdk/client-ec2';
 import { AwsError } from '../service.ts';
 import { checkDeviceName } from './device-names.ts';
 import { invalidValue, notSimulated, required } from './errors.ts';
@@ -92,8 +92,7 @@ export function imageDeviceOutput(device: ImageDeviceRecord): BlockDeviceMapping
     Ebs: {
       DeleteOnTermination: ebs.deleteOnTermination,
       VolumeSize: ebs.sizeGiB,
-      // Checked against the table of types when it was registered.
-      VolumeType: ebs.type as VolumeType,
+      VolumeType: ebs.type,
       Encrypted: ebs.encrypted,
       ...(ebs.snapshotId ? { SnapshotId: ebs.snapshotId } : {}),
       ...(ebs.iops === undefined ? {} : { Iops: ebs.iops }),

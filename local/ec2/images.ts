@@ -19,8 +19,6 @@ import { removeSnapshot } from './snapshot-store.ts';
 import { imagesUsing, isOwnedBy } from './snapshots.ts';
 import { tagList } from './tags.ts';
 
-type ImageMembers = Required<Image>;
-
 function imageOutput(image: ImageRecord): Image {
   return {
     ImageId: image.id,
@@ -32,9 +30,8 @@ function imageOutput(image: ImageRecord): Image {
     Public: image.public,
     State: image.state,
     CreationDate: image.creationDate,
-    // Each of these was checked against EC2's list when the image was registered.
-    Architecture: image.architecture as ImageMembers['Architecture'],
-    VirtualizationType: image.virtualizationType as ImageMembers['VirtualizationType'],
+    Architecture: image.architecture,
+    VirtualizationType: image.virtualizationType,
     Hypervisor: 'xen',
     PlatformDetails: image.billing.platformDetails,
     UsageOperation: image.billing.usageOperation,
@@ -46,7 +43,7 @@ function imageOutput(image: ImageRecord): Image {
     Tags: tagList(image),
     ...(image.ownerAlias ? { ImageOwnerAlias: image.ownerAlias } : {}),
     ...(image.platform ? { Platform: WIRE_WINDOWS } : {}),
-    ...(image.bootMode ? { BootMode: image.bootMode as ImageMembers['BootMode'] } : {}),
+    ...(image.bootMode ? { BootMode: image.bootMode } : {}),
     ...(image.tpmSupport ? { TpmSupport: 'v2.0' as const } : {}),
     ...(image.imdsSupport ? { ImdsSupport: 'v2.0' as const } : {}),
     ...(image.sriovNetSupport ? { SriovNetSupport: image.sriovNetSupport } : {}),

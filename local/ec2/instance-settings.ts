@@ -1,6 +1,11 @@
-import type { IamInstanceProfileSpecification, InstanceMetadataOptionsRequest } from '@aws-sdk/client-ec2';
+import type {
+  BootModeValues,
+  IamInstanceProfileSpecification,
+  InstanceBootModeValues,
+  InstanceMetadataOptionsRequest,
+} from '@aws-sdk/client-ec2';
 import { AwsError } from '../service.ts';
-import { invalidCombination, invalidValue, missingParameter } from './errors.ts';
+import { invalidCombination, invalidValue, missingParameter, oneOf } from './errors.ts';
 import { makeId } from './ids.ts';
 import { INSTANCE_TYPES, type InstanceTypeRecord } from './instance-types.ts';
 import { acceptOnly } from './operation.ts';
@@ -67,18 +72,14 @@ export function checkTypeSuits(type: InstanceTypeRecord, bootable: Bootable): vo
 }
 
 /** How an instance really boots: the type's default where its image does not say. */
-export function currentBootMode(type: InstanceTypeRecord, bootMode: string | undefined): string {
+export function currentBootMode(
+  type: InstanceTypeRecord,
+  bootMode: BootModeValues | undefined,
+): InstanceBootModeValues {
   if (bootMode === 'uefi' || bootMode === 'legacy-bios') return bootMode;
   if (bootMode === 'uefi-preferred' && type.bootModes.includes('uefi')) return 'uefi';
   return type.bootModes.includes('legacy-bios') ? 'legacy-bios' : 'uefi';
 }
-
-const oneOf = (value: string | undefined, allowed: readonly string[], name: string): string | undefined => {
-  if (value !== undefined && !allowed.includes(value)) {
-    throw invalidValue(`Value (${value}) for parameter ${name} is invalid.`);
-  }
-  return value;
-};
 
 /** The options after a change. @throws InvalidParameterValue */
 export function mergeMetadataOptions(
@@ -96,7 +97,7 @@ export function mergeMetadataOptions(
       `Value (${hopLimit}) for parameter HttpPutResponseHopLimit is invalid. Expected 1 to 64.`,
     );
   }
-  const onOff = ['enabled', 'disabled'];
+  const onOff = ['enabled', 'disabled'] as const;
   return {
     httpTokens: oneOf(asked.HttpTokens, ['optional', 'required'], 'HttpTokens') ?? present.httpTokens,
     httpPutResponseHopLimit: hopLimit,

@@ -1,7 +1,9 @@
+import type { _InstanceType, ArchitectureType } from '@aws-sdk/client-ec2';
+
 /** What the simulation knows of an instance type. */
 export interface InstanceTypeRecord {
-  readonly name: string;
-  readonly architectures: readonly string[];
+  readonly name: _InstanceType;
+  readonly architectures: readonly ArchitectureType[];
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly nitro: boolean;
@@ -178,7 +180,8 @@ function record(
   // EBS bandwidth of the seventh generation: 78 MB/s for each vCPU, at most 1,250 (c8gb 3,125).
   const ceiling = name.startsWith('c8gb.') ? 3_125 : 1_250;
   return {
-    name,
+    // Put together of family and size: the SDK's list has every type there is, and ours are some of them.
+    name: name as _InstanceType,
     ...shape,
     architectures: nitro ? [family.architecture] : ['i386', 'x86_64'],
     nitro,

@@ -79,7 +79,7 @@ function planDevice(sim: Simulation, sources: DeviceSources): LaunchDevice | und
   }
   checkFits(sizeGiB, snapshot);
   const shape = chooseShape(ebs, device, sizeGiB);
-  if (isRoot && !VOLUME_TYPES[shape.type]?.bootable) {
+  if (isRoot && !VOLUME_TYPES[shape.type].bootable) {
     throw invalidMapping(`The volume type ${shape.type} is not supported for the root device`);
   }
   return {

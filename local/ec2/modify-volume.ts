@@ -4,7 +4,6 @@ import type {
   ModifyVolumeRequest,
   ModifyVolumeResult,
   VolumeModification,
-  VolumeType,
 } from '@aws-sdk/client-ec2';
 import { AwsError, type Call } from '../service.ts';
 import { SECONDS } from './durations.ts';
@@ -46,9 +45,9 @@ function modificationOutput(volume: VolumeRecord): VolumeModification {
     VolumeId: volume.id,
     ModificationState: modification.state,
     OriginalSize: from.sizeGiB,
-    OriginalVolumeType: from.type as VolumeType,
+    OriginalVolumeType: from.type,
     TargetSize: to.sizeGiB,
-    TargetVolumeType: to.type as VolumeType,
+    TargetVolumeType: to.type,
     OriginalMultiAttachEnabled: false,
     TargetMultiAttachEnabled: false,
     Progress: modification.state === 'completed' ? 100 : 0,

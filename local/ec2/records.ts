@@ -1,3 +1,15 @@
+import type {
+  _InstanceType,
+  ArchitectureValues,
+  BootModeValues,
+  HttpTokensState,
+  InstanceBootModeValues,
+  InstanceMetadataEndpointState,
+  InstanceMetadataProtocolState,
+  InstanceMetadataTagsState,
+  VirtualizationType,
+  VolumeType,
+} from '@aws-sdk/client-ec2';
 import type { FaultEffects } from '../faults.ts';
 
 /** What the simulation remembers; plain JSON (times are ISO 8601 text), written out as it is. */
@@ -38,7 +50,7 @@ export type VolumeStateName = 'creating' | 'available' | 'in-use' | 'deleting' |
 export interface VolumeRecord extends TaggedRecord {
   readonly zone: string;
   sizeGiB: number;
-  type: string;
+  type: VolumeType;
   iops?: number;
   throughput?: number;
   readonly encrypted: boolean;
@@ -66,7 +78,7 @@ export interface VolumeModificationRecord {
 
 export interface VolumeShape {
   readonly sizeGiB: number;
-  readonly type: string;
+  readonly type: VolumeType;
   readonly iops?: number;
   readonly throughput?: number;
 }
@@ -97,7 +109,7 @@ export interface ImageDeviceRecord {
   readonly ebs?: {
     readonly snapshotId?: string;
     readonly sizeGiB: number;
-    readonly type: string;
+    readonly type: VolumeType;
     readonly iops?: number;
     readonly throughput?: number;
     readonly deleteOnTermination: boolean;
@@ -112,11 +124,11 @@ export interface ImageRecord extends TaggedRecord {
   readonly ownerId: string;
   readonly ownerAlias?: string;
   readonly public: boolean;
-  readonly architecture: string;
-  readonly virtualizationType: string;
+  readonly architecture: ArchitectureValues;
+  readonly virtualizationType: VirtualizationType;
   readonly platform?: 'windows';
   readonly billing: BillingRecord;
-  readonly bootMode?: string;
+  readonly bootMode?: BootModeValues;
   readonly uefiData?: string;
   readonly tpmSupport?: string;
   readonly imdsSupport?: string;
@@ -144,11 +156,11 @@ export type InstanceStateText =
   | 'stopped';
 
 export interface MetadataOptionsRecord {
-  httpTokens: string;
+  httpTokens: HttpTokensState;
   httpPutResponseHopLimit: number;
-  httpEndpoint: string;
-  httpProtocolIpv6: string;
-  instanceMetadataTags: string;
+  httpEndpoint: InstanceMetadataEndpointState;
+  httpProtocolIpv6: InstanceMetadataProtocolState;
+  instanceMetadataTags: InstanceMetadataTagsState;
 }
 
 export interface InstanceRecord extends TaggedRecord {
@@ -156,18 +168,18 @@ export interface InstanceRecord extends TaggedRecord {
   readonly launchIndex: number;
   readonly clientToken?: string;
   readonly imageId: string;
-  type: string;
+  type: _InstanceType;
   launchTime: string;
   readonly zone: string;
   readonly subnetId: string;
   readonly vpcId: string;
-  readonly architecture: string;
-  readonly virtualizationType: string;
+  readonly architecture: ArchitectureValues;
+  readonly virtualizationType: VirtualizationType;
   readonly platform?: 'windows';
   readonly billing: BillingRecord;
   readonly rootDeviceName: string;
-  readonly bootMode?: string;
-  readonly currentBootMode: string;
+  readonly bootMode?: BootModeValues;
+  readonly currentBootMode: InstanceBootModeValues;
   readonly uefiData?: string;
   readonly tpmSupport?: string;
   readonly keyName?: string;

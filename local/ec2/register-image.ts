@@ -1,7 +1,7 @@
 import type { RegisterImageRequest, RegisterImageResult } from '@aws-sdk/client-ec2';
 import { AwsError, type Call } from '../service.ts';
 import { SECONDS } from './durations.ts';
-import { invalidCombination, invalidValue, required } from './errors.ts';
+import { invalidCombination, invalidValue, oneOf, required } from './errors.ts';
 import { makeId } from './ids.ts';
 import { parseImageDevices } from './image-devices.ts';
 import { mutation, type Operations } from './operation.ts';
@@ -29,17 +29,6 @@ export function checkImageName(sim: Simulation, name: string): string {
     throw new AwsError('InvalidAMIName.Duplicate', `AMI name ${name} is already in use by AMI ${holder.id}`);
   }
   return name;
-}
-
-function oneOf<T extends string>(
-  value: string | undefined,
-  allowed: readonly T[],
-  parameter: string,
-): T | undefined {
-  if (value === undefined) return undefined;
-  const found = allowed.find((each) => each === value);
-  if (!found) throw invalidValue(`Value (${value}) for parameter ${parameter} is invalid.`);
-  return found;
 }
 
 /** How the image boots. @throws InvalidParameterValue, InvalidParameterCombination */

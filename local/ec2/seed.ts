@@ -1,5 +1,6 @@
+import type { BootModeValues } from '@aws-sdk/client-ec2';
 import type { DiskPiece } from './disks.ts';
-import type { BillingRecord } from './records.ts';
+import type { BillingRecord, ImageRecord } from './records.ts';
 import { PLAIN_LINUX } from './register-image.ts';
 import { nowText, type Simulation } from './simulation.ts';
 import { insertVpc } from './vpcs.ts';
@@ -28,8 +29,8 @@ interface SeededImage {
   readonly description: string;
   readonly ownerId: string;
   readonly ownerAlias?: string;
-  readonly architecture: string;
-  readonly bootMode?: string;
+  readonly architecture: ImageRecord['architecture'];
+  readonly bootMode?: BootModeValues;
   readonly imdsSupport?: string;
   readonly tpmSupport?: string;
   readonly rootDeviceName: string;

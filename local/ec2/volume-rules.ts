@@ -1,3 +1,4 @@
+import type { VolumeType } from '@aws-sdk/client-ec2';
 import { invalidCombination, invalidValue } from './errors.ts';
 import type { VolumeShape } from './records.ts';
 
@@ -15,7 +16,7 @@ interface VolumeTypeRule {
 }
 
 /** Limits of each volume type (aws docs: ebs general-purpose, provisioned-iops, hdd, previous generation). */
-export const VOLUME_TYPES: Readonly<Record<string, VolumeTypeRule>> = {
+export const VOLUME_TYPES: Readonly<Record<VolumeType, VolumeTypeRule>> = {
   gp3: {
     minGiB: 1,
     maxGiB: 65_536,
@@ -30,6 +31,8 @@ export const VOLUME_TYPES: Readonly<Record<string, VolumeTypeRule>> = {
   sc1: { minGiB: 125, maxGiB: 16_384, bootable: false },
   standard: { minGiB: 1, maxGiB: 1_024, bootable: true },
 };
+
+const isVolumeType = (name: string): name is VolumeType => Object.hasOwn(VOLUME_TYPES, name);
 
 /** gp3 may have a quarter of a MiB/s for each of its IOPS. */
 const GP3_MIBPS_PER_IOPS = 0.25;
@@ -47,12 +50,12 @@ export interface AskedShape {
  */
 export function parseShape(asked: AskedShape): VolumeShape {
   const type = asked.type ?? 'gp2';
-  const rule = VOLUME_TYPES[type];
-  if (!rule) {
+  if (!isVolumeType(type)) {
     throw invalidValue(
       `Value (${type}) for parameter volumeType is invalid. Volume type '${type}' is unknown.`,
     );
   }
+  const rule = VOLUME_TYPES[type];
   checkSize(type, rule, asked.sizeGiB);
   const iops = parseIops(type, rule, asked);
   const throughput = parseThroughput(type, rule, asked.throughput);

@@ -8,7 +8,6 @@ import type {
   Volume,
   VolumeAttachment,
   VolumeStatusItem,
-  VolumeType,
 } from '@aws-sdk/client-ec2';
 import { AwsError, type Call } from '../service.ts';
 import { incorrectState, invalidCombination, invalidValue, missingParameter, required } from './errors.ts';
@@ -48,8 +47,7 @@ function volumeOutput(sim: Simulation, volume: VolumeRecord): Volume {
     AvailabilityZone: volume.zone,
     AvailabilityZoneId: zoneId(sim, volume.zone),
     Size: volume.sizeGiB,
-    // Checked against the table of types when it was made.
-    VolumeType: volume.type as VolumeType,
+    VolumeType: volume.type,
     // An empty text, not an absent member, says "from no snapshot" on AWS.
     SnapshotId: volume.snapshotId ?? '',
     State: volume.state,

@@ -63,6 +63,9 @@ describe('CreateVolume', () => {
     [{ AvailabilityZone: ZONE, SnapshotId: 'snap-00000000000000000' }, 'InvalidSnapshot.NotFound'],
     [{ AvailabilityZone: ZONE, SnapshotId: 'snapshot' }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 0 }, 'InvalidParameterValue'],
+    [{ AvailabilityZone: ZONE, Size: 1, VolumeType: 'gp4' as string as 'gp3' }, 'InvalidParameterValue'],
+    // A name that every object of the language has is no type either.
+    [{ AvailabilityZone: ZONE, Size: 1, VolumeType: 'toString' as string as 'gp3' }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 16_385, VolumeType: 'gp2' as const }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 65_537, VolumeType: 'gp3' as const }, 'InvalidParameterValue'],
     [{ AvailabilityZone: ZONE, Size: 124, VolumeType: 'st1' as const }, 'InvalidParameterValue'],
