@@ -4,7 +4,7 @@ const layer = (name, mayImport) => ({
   severity: 'error',
   from: { path: `^${name}/` },
   to: {
-    path: '^(bin|bench|cli|core|helper|infra|lambdas|local|test)/',
+    path: '^(bin|bench|cli|core|helper|infra|lambdas|local|samples|scripts|test)/',
     pathNot: `^(${[name, ...mayImport].join('|')})/`,
   },
 });
@@ -30,6 +30,18 @@ const config = {
       from: { path: '^infra/' },
       to: { path: '^core/', pathNot: '^core/model/' },
     },
+    {
+      name: 'the-model-is-below-the-repository',
+      severity: 'error',
+      from: { path: '^core/model/' },
+      to: { path: '^core/repository/' },
+    },
+    {
+      name: 'the-runtime-is-below-the-steps',
+      severity: 'error',
+      from: { path: '^lambdas/runtime/' },
+      to: { path: '^lambdas/restore/' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-ec2-client-where-data-moves',
@@ -49,7 +61,7 @@ const config = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(build|cdk\\.out|\\.landfall)/' },
+    exclude: { path: '(^|/)(build|cdk\\.out|\\.landfall)/|\\.d\\.ts$' },
     parser: 'swc',
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

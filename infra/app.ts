@@ -8,14 +8,18 @@ import { LandfallStack } from './stacks/landfall-stack.ts';
 const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const app = new App({ analyticsReporting: false });
-const repositoryBuckets = z
-  .string()
-  .default('')
-  .parse(app.node.tryGetContext('repositoryBuckets') ?? '');
+/** A context value of names or ARNs, separated by commas. */
+const listOf = (context: string): string[] =>
+  z
+    .string()
+    .parse(app.node.tryGetContext(context) ?? '')
+    .split(',')
+    .filter((name) => name !== '');
 
 new LandfallStack(app, 'Landfall', {
   description: 'Landfall: restores backed-up machines to Amazon EC2',
   codeFolder: bundleLambdas(join(projectFolder, 'build', 'lambdas')),
-  repositoryBuckets: repositoryBuckets.split(',').filter((name) => name !== ''),
+  repositoryBuckets: listOf('repositoryBuckets'),
+  instanceProfileRoles: listOf('instanceProfileRoles'),
 });
 app.synth();

@@ -8,6 +8,8 @@ export interface PermissionsOptions {
   /** ARNs of the buckets that repositories may lie in. */
   readonly repositoryBucketArns: readonly string[];
   readonly importRoleArn: string;
+  /** ARNs of the roles that a target may get by its instance profile. */
+  readonly instanceProfileRoles: readonly string[];
   readonly temporaryBucketArn: string;
 }
 
@@ -55,10 +57,15 @@ const useKeys = (): PolicyStatement[] => [
 ];
 
 /** Run again after it was cut off, it finds some of them as results already. */
-const turnIntoResult = (): PolicyStatement[] =>
-  (['temporary', 'result'] as const).map((role) =>
-    allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes], ofRole(role)),
-  );
+const turnIntoResult = (): PolicyStatement[] => [
+  describe('DescribeInstances'),
+  ...(['temporary', 'result'] as const).map((role) =>
+    allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes, interfaces], {
+      ...ofRole(role),
+      'ForAllValues:StringEquals': { 'aws:TagKeys': [TAG.role, TAG.expires] },
+    }),
+  ),
+];
 
 /** What each step may do: the list of steps, too. */
 export function stepPermissions(options: PermissionsOptions): Record<string, PolicyStatement[]> {
@@ -161,10 +168,10 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       allow(['ec2:RevokeSecurityGroupEgress'], [groups], ofRole('temporary')),
     ],
     'launch-target': [
-      allow(['ec2:RunInstances'], [instances, volumes], asOurs),
+      allow(['ec2:RunInstances'], [instances, volumes, interfaces], asOurs),
       allow(['ec2:RunInstances'], [groups], ofRole('temporary')),
-      allow(['ec2:RunInstances'], [images, snapshots, interfaces, ec2Arn('subnet/*'), ec2Arn('key-pair/*')]),
-      tagOnCreate('RunInstances', instances, volumes),
+      allow(['ec2:RunInstances'], [images, snapshots, ec2Arn('subnet/*'), ec2Arn('key-pair/*')]),
+      tagOnCreate('RunInstances', instances, volumes, interfaces),
       ...useKeys(),
     ],
     'check-instance': [describe('DescribeInstances')],
@@ -182,11 +189,16 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         [instances],
         ofRole('temporary'),
       ),
-      // The target's interface has no tag of ours; its groups may be any of the VPC.
-      allow(['ec2:ModifyNetworkInterfaceAttribute'], [interfaces, groups, instances]),
-      allow(['iam:PassRole'], [`arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/*`], {
-        StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
-      }),
+      allow(['ec2:ModifyNetworkInterfaceAttribute'], [interfaces], ofRole('temporary')),
+      // Its groups may be any of the VPC.
+      allow(['ec2:ModifyNetworkInterfaceAttribute'], [groups, instances]),
+      ...(options.instanceProfileRoles.length === 0
+        ? []
+        : [
+            allow(['iam:PassRole'], [...options.instanceProfileRoles], {
+              StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
+            }),
+          ]),
     ],
     'set-volume-lifetimes': [
       allow(['ec2:ModifyInstanceAttribute'], [instances, volumes], ofRole('temporary')),

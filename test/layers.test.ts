@@ -17,6 +17,14 @@ const PLANTED = [
   ['cli/planted.ts', 'local/service.ts', 'cli-starts-the-local-region-only'],
   ['cli/planted.ts', 'infra/app.ts', 'cli-imports-only-core-local'],
   ['core/planted.ts', 'test/fixture.ts', 'no-tests-in-the-product'],
+  ['core/planted.ts', 'scripts/tool.ts', 'core-imports-only-itself'],
+  ['core/model/planted.ts', 'core/repository/index.ts', 'the-model-is-below-the-repository'],
+  ['lambdas/runtime/planted.ts', 'lambdas/restore/step.ts', 'the-runtime-is-below-the-steps'],
+  [
+    'lambdas/restore/upload-batch.ts',
+    'node_modules/@aws-sdk/client-ec2/index.js',
+    'no-ec2-client-where-data-moves',
+  ],
 ] as const;
 
 const TREE = [
@@ -28,6 +36,10 @@ const TREE = [
   'cli/main.ts',
   'infra/app.ts',
   'test/fixture.ts',
+  'scripts/tool.ts',
+  'core/repository/index.ts',
+  'lambdas/restore/step.ts',
+  'node_modules/@aws-sdk/client-ec2/index.js',
 ];
 
 describe('the layer check', () => {
@@ -71,6 +83,16 @@ describe('the layer check', () => {
     const { status, output } = check();
     expect(output).toContain('no dependency violations found');
     expect(status).toBe(0);
+  });
+
+  it('names a planted cycle', () => {
+    write('core/one.ts', "import './two.ts';\n");
+    write('core/two.ts', "import './one.ts';\n");
+    const { status, output } = check();
+    rmSync(join(folder, 'core', 'two.ts'));
+    rmSync(join(folder, 'core', 'one.ts'));
+    expect(status).not.toBe(0);
+    expect(output).toContain('error no-cycles: core/');
   });
 
   it('names every planted violation', () => {

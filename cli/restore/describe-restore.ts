@@ -94,8 +94,8 @@ function stateOf({ execution, result }: Pick<RestoreStory, 'execution' | 'result
 }
 
 /** The timeline: when each phase began, counted from the first, and how long it took. */
-function phaseLines({ result, entries }: Pick<RestoreStory, 'result' | 'entries'>): string[] {
-  const phases = result?.phases.length ? result.phases : phasesOf(entries);
+function phaseLines({ result, entries, plan }: Pick<RestoreStory, 'result' | 'entries' | 'plan'>): string[] {
+  const phases = result?.phases.length ? result.phases : phasesOf({ entries, plan });
   const [first] = phases;
   if (first === undefined) return [];
   const rows = phases.map((phase) => [

@@ -11,6 +11,8 @@ export const environmentSchema = z.object({
   REPOSITORY_URL: z.string().startsWith('s3://'),
   /** Name of the role that VM Import assumes to read the temporary bucket. */
   IMPORT_ROLE_NAME: z.string().min(1),
+  /** Whether the stack may pass any role to EC2, so that a target can get an instance profile. */
+  INSTANCE_PROFILES: z.enum(['allowed', 'none']),
   /** Account of the stack; with the region part of account-regional bucket names. */
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
 });

@@ -7,7 +7,7 @@ import {
   platformSchema,
   workloadKindSchema,
 } from './manifest.ts';
-import { findingSchema } from './request.ts';
+import { findingSchema, volumeTypeSchema } from './request.ts';
 
 const tagsSchema = z.record(z.string(), z.string());
 
@@ -26,7 +26,7 @@ export const plannedDiskSchema = z.strictObject({
   /** Key of the RAW object in the temporary bucket. */
   objectKey: z.string(),
   deviceName: z.string(),
-  volumeType: z.string(),
+  volumeType: volumeTypeSchema,
   iops: z.number().int().optional(),
   throughput: z.number().int().optional(),
   encrypted: z.boolean(),

@@ -57,9 +57,12 @@ const targetSchema = z.strictObject({
   powerOn: z.boolean().default(true).describe('Start the instance when everything is attached'),
 });
 
+/** The volume types of EBS. */
+export const volumeTypeSchema = z.enum(['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard']);
+
 const diskSchema = z.strictObject({
   id: diskIdSchema.describe('Id of a disk in the restore point'),
-  volumeType: z.enum(['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard']).optional(),
+  volumeType: volumeTypeSchema.optional(),
   iops: z.number().int().positive().optional(),
   throughput: z.number().int().positive().optional().describe('MiB/s; gp3 only'),
   encrypted: z.boolean().optional(),

@@ -17,6 +17,8 @@ export const claimSchema = z.strictObject({
   executionArn: z.string(),
   claimedAt: z.iso.datetime(),
   state: z.enum(['open', 'closing', 'closed']),
+  /** When clean-up began. */
+  closingAt: z.iso.datetime().optional(),
   /** Set in one conditional write, the point of no return: from then on target and volumes are the result. */
   handedOverAt: z.iso.datetime().optional(),
   onFailure: z.enum(['cleanUp', 'keep']),
@@ -32,6 +34,7 @@ export const ledgerKindSchema = z.enum([
   'security-group',
   'instance',
   'attachment',
+  'start',
 ]);
 
 /**
@@ -126,8 +129,8 @@ export type LedgerEntry = z.infer<typeof ledgerEntrySchema>;
 export type RestoreResult = z.infer<typeof resultSchema>;
 export type Phase = RestoreResult['phases'][number];
 
-/** What is never removed by itself: uploads end with their bucket, attachments with their instance. */
-export const ENDS_WITH_OTHERS: ReadonlySet<LedgerKind> = new Set(['upload', 'attachment']);
+/** What is never removed by itself: uploads end with their bucket, attachments and starts with their instance. */
+export const ENDS_WITH_OTHERS: ReadonlySet<LedgerKind> = new Set(['upload', 'attachment', 'start']);
 
 export const claimKey = (restoreId: string): string => `restores/${restoreId}/claim.json`;
 export const attemptPrefix = (restoreId: string, attempt: number): string =>
@@ -164,17 +167,41 @@ const PHASE_TITLES: Partial<Record<LedgerKind, string>> = {
   image: 'register launch image',
   instance: 'launch and stop target',
   attachment: 'attach volume',
+  start: 'start, until the status checks pass',
 };
 
-/** The phases a restore went through, oldest first, told from its ledger alone. */
-export function phasesOf(entries: readonly LedgerEntry[]): Phase[] {
-  return entries
+export interface RestoreTimes {
+  readonly entries: readonly LedgerEntry[];
+  readonly plan?: { readonly startedAt: string; readonly plannedAt: string };
+  readonly claim?: Pick<Claim, 'handedOverAt' | 'closingAt'>;
+  /** When the restore ended; absent while it is under way. */
+  readonly endedAt?: string;
+}
+
+/** The phases a restore went through, oldest first, told from its record alone. */
+export function phasesOf({ entries, plan, claim, endedAt }: RestoreTimes): Phase[] {
+  const made = entries
     .filter(({ kind, name }) => kind in PHASE_TITLES && name !== 'placeholder-root')
     .map(({ kind, name, diskId, intendedAt, readyAt, createdAt }) => ({
       phase: name === 'launch' && kind === 'volume' ? 'create launch volume' : (PHASE_TITLES[kind] ?? kind),
       ...(diskId === undefined ? {} : { diskId }),
       startedAt: intendedAt,
       ...((readyAt ?? createdAt) === undefined ? {} : { endedAt: readyAt ?? createdAt }),
-    }))
-    .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+    }));
+  return [
+    ...(plan ? [{ phase: 'plan', startedAt: plan.startedAt, endedAt: plan.plannedAt }] : []),
+    ...made,
+    ...(claim?.handedOverAt === undefined
+      ? []
+      : [{ phase: 'hand over', startedAt: claim.handedOverAt, endedAt: claim.handedOverAt }]),
+    ...(claim?.closingAt === undefined
+      ? []
+      : [
+          {
+            phase: 'clean up',
+            startedAt: claim.closingAt,
+            ...(endedAt === undefined ? {} : { endedAt }),
+          },
+        ]),
+  ].sort((a, b) => a.startedAt.localeCompare(b.startedAt));
 }

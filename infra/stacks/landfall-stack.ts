@@ -18,12 +18,15 @@ export interface LandfallStackProps extends StackProps {
   readonly codeFolder: string;
   /** Names of further buckets that repositories to restore from may lie in. */
   readonly repositoryBuckets?: readonly string[];
+  /** ARNs of the roles that restored instances may get by their instance profiles; none when absent. */
+  readonly instanceProfileRoles?: readonly string[];
 }
 
 /** Everything Landfall is in an account: two buckets, two state machines, their functions, and a rule. */
 export class LandfallStack extends Stack {
   constructor(scope: Construct, id: string, props: LandfallStackProps) {
     super(scope, id, props);
+    const { instanceProfileRoles = [] } = props;
     const repository = this.#bucket('Repository');
     const control = this.#bucket('Control');
     const temporaryBuckets = temporaryBucketPattern({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION });
@@ -35,6 +38,7 @@ export class LandfallStack extends Stack {
         CONTROL_BUCKET: control.bucketName,
         REPOSITORY_URL: repository.s3UrlForObject(),
         IMPORT_ROLE_NAME: importRole.roleName,
+        INSTANCE_PROFILES: instanceProfileRoles.length > 0 ? 'allowed' : 'none',
         ACCOUNT_ID: Aws.ACCOUNT_ID,
       },
       permissions: stepPermissions({
@@ -44,6 +48,7 @@ export class LandfallStack extends Stack {
           ...(props.repositoryBuckets ?? []).map((name) => `arn:${Aws.PARTITION}:s3:::${name}`),
         ],
         importRoleArn: importRole.roleArn,
+        instanceProfileRoles,
         temporaryBucketArn,
       }),
     });
@@ -51,7 +56,7 @@ export class LandfallStack extends Stack {
     const restore = this.#machine('Restore', (machineScope) => restoreWorkflow(machineScope, steps));
     const cleanUp = this.#machine('CleanUp', (machineScope) => cleanUpWorkflow(machineScope, steps));
     new Rule(this, 'RestoreEndedAbnormally', {
-      description: 'A restore that was stopped or timed out cannot clean up after itself',
+      description: 'A restore that was stopped, timed out or broke off cannot clean up after itself',
       eventPattern: {
         source: ['aws.states'],
         detailType: ['Step Functions Execution Status Change'],

@@ -56,7 +56,7 @@ export function restoreOutcome(scope: Construct): IChainable {
 }
 
 /**
- * The clean-up machine: an execution that was stopped or timed out runs no state of its own any more, so
+ * The clean-up machine: an execution that was stopped, timed out or broke off runs no state of its own any more, so
  * EventBridge starts this one with the event of its end.
  */
 export function cleanUpWorkflow(scope: Construct, steps: Steps): IChainable {

@@ -38,19 +38,20 @@ export const handler = makeStep(inputSchema, async (input) => {
   const plan = (await readRecord(planKey(restoreId, attempt), planSchema))?.value;
   const entries = await readLedger(context);
   const failure = await originalError(input);
-  const handedOver = (await readClaim(restoreId)).value.handedOverAt !== undefined;
+  const claim = (await readClaim(restoreId)).value;
+  const endedAt = new Date().toISOString();
   const result: RestoreResult = {
     restoreId,
     attempt,
     executionArn: input.executionArn,
     // After hand-over the machine is restored, whatever happened then.
-    outcome: failure && !handedOver ? 'failed' : 'restored',
+    outcome: failure && claim.handedOverAt === undefined ? 'failed' : 'restored',
     ...(plan === undefined ? {} : factsOf(plan)),
-    endedAt: new Date().toISOString(),
+    endedAt,
     ...(failure === undefined ? {} : { error: failure }),
     ...(plan === undefined ? {} : await instanceOf(plan, entries, input)),
     volumes: plan === undefined ? [] : volumesOf(plan, entries),
-    phases: phasesOf(entries),
+    phases: phasesOf({ entries, plan, claim, endedAt }),
     cleanedUp: entries.flatMap(({ kind, resourceId, removedAt }) =>
       removedAt === undefined || resourceId === undefined ? [] : [{ kind, resourceId }],
     ),

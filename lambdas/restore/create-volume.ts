@@ -1,4 +1,4 @@
-import { CreateVolumeCommand, type VolumeType } from '@aws-sdk/client-ec2';
+import { CreateVolumeCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import type { PlannedDisk, PlannedTarget } from '../../core/model/plan.ts';
 import { ec2 } from '../runtime/ec2.ts';
@@ -32,7 +32,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
           AvailabilityZone: plan.target.availabilityZone,
           SnapshotId: snapshotId,
           Size: disk.volumeGiB,
-          VolumeType: disk.volumeType as VolumeType,
+          VolumeType: disk.volumeType,
           ...(disk.iops === undefined ? {} : { Iops: disk.iops }),
           ...(disk.throughput === undefined ? {} : { Throughput: disk.throughput }),
           ...(disk.encrypted ? { Encrypted: true } : {}),

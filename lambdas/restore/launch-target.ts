@@ -37,6 +37,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
           ClientToken: clientToken,
           TagSpecifications: [
             { ResourceType: 'instance', Tags: [...tags, ...targetTags(target)] },
+            { ResourceType: 'network-interface', Tags: tags },
             {
               ResourceType: 'volume',
               Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, intendedAt),

@@ -3,7 +3,7 @@ import { LandfallError } from '../../core/model/errors.ts';
 import { InvalidId, parseRestoreId, type RestoreId } from '../../core/model/ids.ts';
 import type { Manifest } from '../../core/model/manifest.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
-import { parseRestoreRequest, type RestoreRequest } from '../../core/model/request.ts';
+import { parseRestoreRequest, type RestoreRequest, shown } from '../../core/model/request.ts';
 import { planKey } from '../../core/model/restore-record.ts';
 import { temporaryBucketName } from '../../core/model/temporary-bucket.ts';
 import {
@@ -40,8 +40,6 @@ export const handler = makeStep(inputSchema, async (input) => {
   const findings = new Findings();
   const located = await locate(repositoryUrl, request);
   const decided = await decide(located.manifest, request, findings);
-  findings.throwErrors();
-  if (!decided) throw new BadRequest([]);
   const attempt = await claimRestore({
     restoreId,
     executionArn: input.executionArn,
@@ -98,15 +96,15 @@ function restoreIdOf(request: RestoreRequest, executionName: string): RestoreId 
     return parseRestoreId(executionName);
   } catch (error) {
     if (!(error instanceof InvalidId)) throw error;
-    const findings = new Findings();
-    findings.error(
-      'restoreId',
-      'nothing',
-      `the execution’s name "${executionName}" is no restoreId (1 to 64 of A-Z a-z 0-9 _ -)`,
-      'Give restoreId, or another execution name',
-    );
-    findings.throwErrors();
-    throw error;
+    throw new BadRequest([
+      {
+        severity: 'error',
+        field: 'restoreId',
+        value: 'nothing',
+        problem: `the execution’s name "${executionName}" is no restoreId (1 to 64 of A-Z a-z 0-9 _ -)`,
+        fix: 'Give restoreId, or another execution name',
+      },
+    ]);
   }
 }
 
@@ -116,37 +114,37 @@ interface Located {
 }
 
 async function locate(repositoryUrl: string, request: RestoreRequest): Promise<Located> {
-  const findings = new Findings();
   let repository: Repository | undefined;
   try {
     repository = await openRepositoryAt(repositoryUrl);
-    const selector = request.restorePoint;
-    const id = await findRestorePoint(
-      repository,
-      typeof selector === 'string'
-        ? { id: selector }
-        : { workload: selector.workload, at: selector.at === 'latest' ? 'latest' : new Date(selector.at) },
-    );
+    const id = await findRestorePoint(repository, selectorOf(request));
     return { id, manifest: await readManifest(repository, id) };
   } catch (error) {
-    if (repository && !(error instanceof RestorePointNotFound)) throw error;
-    if (!(error instanceof LandfallError) || error.retryable) throw error;
-    findings.error(
-      repository ? 'restorePoint' : 'repository',
-      repository ? request.restorePoint : repositoryUrl,
-      error.message,
-      repository ? 'List what there is with "landfall points"' : 'Give the repository’s s3:// URL',
-    );
-    findings.throwErrors();
-    throw error;
+    const isAboutRequest = !repository || error instanceof RestorePointNotFound;
+    if (!isAboutRequest || !(error instanceof LandfallError) || error.retryable) throw error;
+    throw new BadRequest([
+      {
+        severity: 'error',
+        field: repository ? 'restorePoint' : 'repository',
+        value: repository ? shown(request.restorePoint) : repositoryUrl,
+        problem: error.message,
+        fix: repository ? 'List what there is with "landfall points"' : 'Give the repository’s s3:// URL',
+      },
+    ]);
   }
+}
+
+function selectorOf({ restorePoint }: RestoreRequest): Parameters<typeof findRestorePoint>[1] {
+  if (typeof restorePoint === 'string') return { id: restorePoint };
+  const { workload, at } = restorePoint;
+  return { workload, at: at === 'latest' ? 'latest' : new Date(at) };
 }
 
 async function decide(
   manifest: Manifest,
   request: RestoreRequest,
   findings: Findings,
-): Promise<Pick<Plan, 'target' | 'disks'> | undefined> {
+): Promise<Pick<Plan, 'target' | 'disks'>> {
   const { workload } = manifest;
   if (workload.kind !== 'ec2') {
     findings.error(
@@ -160,7 +158,9 @@ async function decide(
   const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
   const disks = planDisks(manifest, request, { rootDeviceName, findings });
   const target = await planTarget({ workload, request, launchImage, diskCount: disks.length, findings });
-  return target && { target, disks };
+  findings.throwErrors();
+  if (!target) throw new TypeError('the target was not decided, and no finding says why');
+  return { target, disks };
 }
 
 /** A step that runs twice must not change its mind: the first plan stands, and is returned. */

@@ -60,7 +60,11 @@ export async function claimHandOver({ restoreId, attempt }: RestoreContext): Pro
 export async function moveClaim(restoreId: string, attempt: number, state: Claim['state']): Promise<Claim> {
   const { value, etag } = await readClaim(restoreId);
   if (value.attempt !== attempt || value.state === state) return value;
-  const moved = { ...value, state };
+  const moved: Claim = {
+    ...value,
+    state,
+    ...(state === 'closing' ? { closingAt: new Date().toISOString() } : {}),
+  };
   await writeRecord(claimKey(restoreId), moved, { replaces: etag });
   return moved;
 }

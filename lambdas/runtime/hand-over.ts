@@ -1,5 +1,6 @@
 import { CreateTagsCommand, DeleteTagsCommand } from '@aws-sdk/client-ec2';
 import { TAG } from '../../core/model/restore-record.ts';
+import { describeInstance } from './describe.ts';
 import { ec2 } from './ec2.ts';
 import {
   amendEntry,
@@ -32,7 +33,14 @@ export async function finishHandOver(context: RestoreContext): Promise<string[]>
       await amendEntry(context, entry, { handedOverAt });
     }
   }
-  await ec2.send(new CreateTagsCommand({ Resources, Tags: [{ Key: TAG.role, Value: 'result' }] }));
-  await ec2.send(new DeleteTagsCommand({ Resources, Tags: [{ Key: TAG.expires }] }));
+  const tagged = [...Resources, ...(await interfacesOf(Resources[0]))];
+  await ec2.send(new CreateTagsCommand({ Resources: tagged, Tags: [{ Key: TAG.role, Value: 'result' }] }));
+  await ec2.send(new DeleteTagsCommand({ Resources: tagged, Tags: [{ Key: TAG.expires }] }));
   return Resources;
+}
+
+/** The target's network interfaces: they carry its tags, and end with it. */
+async function interfacesOf(instanceId = ''): Promise<string[]> {
+  const { NetworkInterfaces = [] } = (await describeInstance({ id: instanceId })) ?? {};
+  return NetworkInterfaces.flatMap(({ NetworkInterfaceId }) => NetworkInterfaceId ?? []);
 }

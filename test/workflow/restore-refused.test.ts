@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parseBytes, parseDiskId } from '../../core/model/ids.ts';
+import { workloadSchema } from '../../core/model/manifest.ts';
+import { backUp } from '../../core/repository/index.ts';
 import { MIB, makeRestoreBench, type RestoreBench, sparseDisk } from '../support/restore-bench.ts';
 
 let bench: RestoreBench;
@@ -144,7 +147,7 @@ describe('a restore is refused before anything is created', () => {
     }
   });
 
-  it('for a machine that is not from EC2, or a size over the limit of the way', async () => {
+  it('for a machine that is not from EC2', async () => {
     const point = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })], {
       kind: 'vmware',
       name: 'esx01',
@@ -153,5 +156,39 @@ describe('a restore is refused before anything is created', () => {
     expect(error).toBe('BadRequest');
     expect(cause).toContain('vmware');
     expect(cause).toContain('landfall restore --to');
+  });
+
+  it('for a disk over the limit of the strategy', async () => {
+    const root = parseDiskId('root');
+    // 8 TiB of holes: a backup of nothing but its size.
+    const { restorePoint: point } = await backUp(bench.repository, {
+      workload: workloadSchema.parse({
+        name: 'huge',
+        kind: 'ec2',
+        platform: 'linux',
+        architecture: 'x86_64',
+        usageOperation: 'RunInstances',
+      }),
+      time: new Date(),
+      disks: [
+        {
+          id: root,
+          boot: true,
+          source: {
+            size: parseBytes(8 * 1024 ** 4),
+            read: () => Promise.reject(new Error('there is nothing to read')),
+            nextData: async () => undefined,
+          },
+        },
+      ],
+    });
+    const before = await bench.inventory();
+    const { error, cause } = await bench.restore({ ...good(), restorePoint: point });
+    expect(error).toBe('BadRequest');
+    expect(cause).toContain(
+      'disk root = 8796093022208 bytes: strategy upload takes disks of less than 8 TiB',
+    );
+    expect(cause).toContain('landfall restore --to DEVICE');
+    expect(await bench.inventory()).toEqual(before);
   });
 });

@@ -43,6 +43,16 @@ describe('a restore by strategy upload', () => {
     expect(result?.outcome).toBe('restored');
     expect(result?.instance?.started).toBe('running');
     expect(result?.leftBehind).toEqual([]);
+    expect(result?.phases.map(({ phase }) => phase)).toEqual(
+      expect.arrayContaining([
+        'plan',
+        'upload as RAW',
+        'hand over',
+        'start, until the status checks pass',
+        'clean up',
+      ]),
+    );
+    expect(result?.phases.every(({ endedAt }) => endedAt !== undefined)).toBe(true);
     const volumes = new Map(result?.volumes.map(({ diskId, volumeId }) => [diskId, volumeId]));
     expect(await isRestored(await bench.volumeFile(volumes.get('root')), root)).toBe(true);
     expect(await isRestored(await bench.volumeFile(volumes.get('data')), data)).toBe(true);
@@ -106,10 +116,28 @@ describe('a restore by strategy upload', () => {
 
   it('launches in isolation: no traffic, no user data, no profile, before anything of the disks runs', async () => {
     const restorePoint = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })]);
-    const { executionArn, status } = await bench.restore(request(restorePoint));
-    expect(status).toBe('SUCCEEDED');
-    const ofThis = bench.region.calls.entries().filter(({ execution }) => execution === executionArn);
-    const operations = ofThis.filter(({ service }) => service === 'ec2').map(({ operation }) => operation);
+    // Held right after the launch, so that the isolated group can be looked at.
+    const held = bench.region.faults.add({
+      service: 'ec2',
+      operation: 'StopInstances',
+      action: { kind: 'hold' },
+    });
+    const executionArn = await bench.start(request(restorePoint));
+    await expect.poll(() => held.hits, { timeout: 30_000 }).toBe(1);
+    const calls = () => bench.region.calls.entries().filter(({ execution }) => execution === executionArn);
+    const launch = calls().find(({ operation }) => operation === 'RunInstances')?.input ?? {};
+    expect(launch).not.toHaveProperty('UserData');
+    expect(launch).not.toHaveProperty('IamInstanceProfile');
+    const [{ Groups = [] } = {}] =
+      (launch as { NetworkInterfaces?: { Groups?: string[] }[] }).NetworkInterfaces ?? [];
+    const isolated = await bench.ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: Groups }));
+    expect(isolated.SecurityGroups).toHaveLength(1);
+    expect(isolated.SecurityGroups?.[0]).toMatchObject({ IpPermissions: [], IpPermissionsEgress: [] });
+    held.release();
+    expect(await bench.ended(executionArn)).toMatchObject({ status: 'SUCCEEDED' });
+    const operations = calls()
+      .filter(({ service }) => service === 'ec2')
+      .map(({ operation }) => operation);
     const order = [
       'RunInstances',
       'StopInstances',
@@ -121,7 +149,6 @@ describe('a restore by strategy upload', () => {
     const positions = order.map((operation) => operations.indexOf(operation));
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
     expect(positions).not.toContain(-1);
-    // The isolated group is gone again.
     const { SecurityGroups = [] } = await bench.ec2.send(new DescribeSecurityGroupsCommand({}));
     expect(
       SecurityGroups.map(({ GroupName }) => GroupName).filter((name) => name?.startsWith('landfall-')),

@@ -1,7 +1,7 @@
 import { type Bytes, wholeGiB } from '../../../core/model/ids.ts';
 import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
 import type { PlannedDisk } from '../../../core/model/plan.ts';
-import { isReservedTag, type RestoreRequest } from '../../../core/model/request.ts';
+import { isReservedTag, type RestoreRequest, volumeTypeSchema } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
 import type { Findings } from './findings.ts';
 import { checkVolumeSettings } from './volume-limits.ts';
@@ -90,7 +90,8 @@ function planVolume(
   PlannedDisk,
   'volumeGiB' | 'volumeType' | 'iops' | 'throughput' | 'encrypted' | 'kmsKeyId' | 'deleteOnTermination'
 > {
-  const volumeType = wish?.volumeType ?? source?.volumeType ?? 'gp3';
+  // A type that this version does not know is replaced by the general one.
+  const volumeType = wish?.volumeType ?? volumeTypeSchema.catch('gp3').parse(source?.volumeType);
   const sameType = volumeType === source?.volumeType;
   const iops = wish?.iops ?? (sameType && takesIops(volumeType) ? source?.iops : undefined);
   const throughput = wish?.throughput ?? (sameType && volumeType === 'gp3' ? source?.throughput : undefined);

@@ -1,12 +1,10 @@
 import { DescribeImagesCommand, type Image } from '@aws-sdk/client-ec2';
-import type { Manifest } from '../../../core/model/manifest.ts';
 import type { LaunchImage } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { describeImage } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
+import type { Workload } from './facts.ts';
 import type { Findings } from './findings.ts';
-
-type Workload = Manifest['workload'];
 
 /** EC2's billing code of plain Linux: no licence is billed with the instance. */
 const PLAIN_LINUX = 'RunInstances';

@@ -1,13 +1,13 @@
 /**
  * Draws the state machines of the synthesised template as Mermaid diagrams into docs/restore.md, between its
- * markers: `node scripts/draw-workflow.ts` writes, `--check` only compares (a test calls it so).
+ * markers: `node test/infra/draw-workflow.ts` writes, `--check` only compares (a test calls it so).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { ensureAssembly } from '../cli/assembly.ts';
-import { type Json, readDefinition } from '../test/support/definitions.ts';
+import { join } from 'node:path';
+import { ensureAssembly } from '../../cli/assembly.ts';
+import { type Json, readDefinition } from '../support/definitions.ts';
 
-const documentFile = join(dirname(import.meta.dirname), 'docs', 'restore.md');
+const documentFile = join(import.meta.dirname, '..', '..', 'docs', 'restore.md');
 
 /** A polling loop is three states and three Fails around one check: drawn as the check, with a way back to itself. */
 function isLoopPart(name: string, scope: Json): boolean {
@@ -63,13 +63,18 @@ function transitions(state: Json): [string, string][] {
   const caught = (state.Catch ?? []).map(({ Next }: Json) => [Next, 'on failure']);
   switch (state.Type) {
     case 'Choice':
-      return [...state.Choices.map(({ Next }: Json) => [Next, 'yes']), [state.Default, 'otherwise']];
+      return [...state.Choices.map((rule: Json) => [rule.Next, labelOf(rule)]), [state.Default, 'otherwise']];
     case 'Succeed':
     case 'Fail':
       return [['[*]', state.Type === 'Fail' ? 'FAILED' : '']];
     default:
       return [[state.End ? '[*]' : state.Next, ''], ...caught];
   }
+}
+
+/** What a rule of a drawn Choice asks for: the value it compares with. */
+function labelOf({ Next: _next, Variable: _variable, ...comparison }: Json): string {
+  return String(Object.values(comparison)[0]);
 }
 
 const draw = (definition: Json): string =>
@@ -88,7 +93,7 @@ const after = ['Restore', 'CleanUp'].reduce(
 if (process.argv.includes('--check')) {
   if (after !== before) {
     console.error(
-      'docs/restore.md shows another workflow than the template has: run node scripts/draw-workflow.ts',
+      'docs/restore.md shows another workflow than the template has: run node test/infra/draw-workflow.ts',
     );
     process.exitCode = 1;
   }
