@@ -45,7 +45,7 @@ const ruleSchema = z.strictObject({
   action: actionSchema,
 });
 
-/** Answers `/_landfall/…`: health, the call log and the faults, for a person with curl. */
+/** Answers `/_landfall/…`: health, the files of disks, the call log and the faults, for a person with curl. */
 export async function answerAdmin(parts: AdminParts, request: WireRequest): Promise<WireAnswer> {
   const [what = '', id, verb] = request.path.slice(ADMIN_PREFIX.length).split('/');
   const route = `${request.method} ${[what, ...(id ? ['{id}'] : []), ...(verb ? [verb] : [])].join('/')}`;

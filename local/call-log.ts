@@ -18,7 +18,7 @@ export interface CallEntry {
   /** `ok`, or the error code answered, or `answer lost` where a fault cut the answer off. */
   readonly result: string;
   readonly durationMs: number;
-  /** The input as parsed, without the bytes of objects; only in memory, not in calls.jsonl. */
+  /** The input as parsed, without payloads ({@link withoutPayloads}); only in memory, not in calls.jsonl. */
   readonly input?: Readonly<Record<string, unknown>>;
 }
 
@@ -86,6 +86,30 @@ function matches(entry: CallEntry, filter: CallFilter): boolean {
     (filter.result === undefined || entry.result === filter.result)
   );
 }
+
+/** Names, ids, keys and small documents fit; a longer text is a payload: an execution's input, a policy, user data. */
+const LONGEST_TEXT = 1024;
+
+/** An input for the log: bytes and streams are left out, and of a text over 1,024 characters only its length is told. */
+export function withoutPayloads(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(input)
+      .filter(([, value]) => !isBytes(value))
+      .map(([name, value]) => [name, withoutLongTexts(value)]),
+  );
+}
+
+function withoutLongTexts(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return value.length > LONGEST_TEXT ? `(${value.length} characters, not kept)` : value;
+  }
+  if (Array.isArray(value)) return value.map(withoutLongTexts);
+  return isPlainObject(value) ? withoutPayloads(value) : value;
+}
+
+const isBytes = (value: unknown): boolean =>
+  value instanceof Uint8Array ||
+  (typeof value === 'object' && value !== null && Symbol.asyncIterator in value);
 
 const RESOURCE_MEMBER = /(^(bucket|key|name|copysource|resources?)$)|(name|id|ids|arn|arns)$/i;
 /** Members that end like a name or an id but identify nothing. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CallRecorder } from './call-log.ts';
-import { resourcesOf } from './call-log.ts';
+import { resourcesOf, withoutPayloads } from './call-log.ts';
 import { callerOf } from './caller.ts';
 import type { FaultDecider } from './fault-rules.ts';
 import type { FaultEffects } from './faults.ts';
@@ -73,7 +73,7 @@ interface Served {
 async function serveCall(parts: DispatchParts, state: CallState): Promise<Served> {
   const parsed = await parse(parts, state);
   const carried = await carryOut(parts, state, parsed);
-  const input = 'input' in parsed ? { input: withoutBytes(parsed.input) } : {};
+  const input = 'input' in parsed ? { input: withoutPayloads(parsed.input) } : {};
   return { operation: parsed.operation, ...input, ...carried };
 }
 
@@ -165,17 +165,6 @@ function asAwsError(parts: DispatchParts, state: CallState, operation: string, e
   const code = state.entry.service.name === 's3' ? 'InternalError' : 'InternalFailure';
   const message = error instanceof Error ? error.message : String(error);
   return new AwsError(code, `The local region failed: ${message}`, 500);
-}
-
-function withoutBytes(input: Record<string, unknown>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(input)) {
-    const isBytes =
-      value instanceof Uint8Array ||
-      (typeof value === 'object' && value !== null && Symbol.asyncIterator in value);
-    if (!isBytes) kept[name] = value;
-  }
-  return kept;
 }
 
 function unknownService(name: string, requestId: string): Served {

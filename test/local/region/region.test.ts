@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findRunningRegion, StateFolderInUse, startRegion } from '../../../local/region.ts';
@@ -212,6 +213,26 @@ describe('the call log', () => {
       { operation: 'GetObject', resources: ['logged', 'none'], result: 'NoSuchKey', caller: 'anonymous' },
     ]);
     expect(JSON.stringify(calls)).not.toContain('secret bytes');
+  });
+
+  test('keeps no payloads', async () => {
+    const machine = 'arn:aws:states:us-east-1:123456789012:stateMachine:none';
+    const short = JSON.stringify({ text: 'a'.repeat(1000) });
+    const long = JSON.stringify({ text: 'secret'.repeat(200) });
+    for (const input of [short, long]) {
+      const started = home.states().send(new StartExecutionCommand({ stateMachineArn: machine, input }));
+      await expect(started).rejects.toThrow();
+    }
+    expect(home.region.calls.entries({ operation: 'StartExecution' }).slice(-2)).toMatchObject([
+      { resources: [machine], input: { stateMachineArn: machine, input: short } },
+      { resources: [machine], input: { stateMachineArn: machine, input: '(1211 characters, not kept)' } },
+    ]);
+
+    await form('ec2', `Action=CreateTags&ResourceId.1=vol-1&Tag.1.Key=Name&Tag.1.Value=${'b'.repeat(1025)}`);
+    expect(home.region.calls.entries({ operation: 'CreateTags' }).at(-1)?.input).toMatchObject({
+      Resources: ['vol-1'],
+      Tags: [{ Key: 'Name', Value: '(1025 characters, not kept)' }],
+    });
   });
 
   test('knows function and execution from the trace header', async () => {
