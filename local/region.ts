@@ -220,7 +220,7 @@ async function buildServices({
   const sts = makeStsService(context);
   events.connect({
     startExecution: async (stateMachineArn, input) => {
-      await stepFunctions.start(stateMachineArn, input);
+      await stepFunctions.startForRule(stateMachineArn, input);
     },
     invokeFunction: async (functionArn, payload) => {
       lambda.invokeLater({ functionName: functionArn, payload });

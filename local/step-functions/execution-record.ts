@@ -16,6 +16,8 @@ export const executionRecordSchema = z.strictObject({
   output: z.string().optional(),
   error: z.string().optional(),
   cause: z.string().optional(),
+  /** Started by a rule of the event bus: an event happens once, so a stop of the region must not lose what it started. */
+  byRule: z.literal(true).optional(),
 });
 
 /** Everything about an execution but its history. */

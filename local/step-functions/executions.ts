@@ -15,6 +15,8 @@ export interface StartInput {
   readonly name?: string;
   /** JSON. */
   readonly input: string;
+  /** Started by a rule of the event bus. */
+  readonly byRule?: true;
 }
 
 export interface Executions {
@@ -25,7 +27,7 @@ export interface Executions {
   of(machineArn: string): ExecutionSummary[];
   /** Stops it if it runs; resolves with the summary as it then is. */
   stop(arn: string, reason: { error?: string; cause?: string }): Promise<ExecutionSummary>;
-  /** Aborts what was running when the region last stopped. */
+  /** Aborts what was running when the region last stopped; what a rule had started is started anew. */
   abortLeftOvers(): Promise<void>;
   /** Lets go of everything that runs. */
   stopAll(): Promise<void>;
@@ -87,7 +89,12 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     publishStatusChange(context, ended);
   }
 
-  async function start({ machine, name = randomUUID(), input }: StartInput): Promise<ExecutionSummary> {
+  async function start({
+    machine,
+    name = randomUUID(),
+    input,
+    byRule,
+  }: StartInput): Promise<ExecutionSummary> {
     checkName(name);
     const data = parseInput(input);
     const arn = executionArn(machine.arn, name);
@@ -105,6 +112,7 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
       status: 'RUNNING',
       startedMs: nowMs(),
       input,
+      ...(byRule ? { byRule } : {}),
     };
     summaries.set(arn, summaryOf(record));
     const begun = store.write(record).then(() => begin(record, machine, data));
@@ -136,6 +144,8 @@ export async function openExecutions(options: ExecutionsOptions): Promise<Execut
     });
     await store.flushHistory(arn);
     await end(record, CUT_OFF);
+    const machine = record.byRule && machines.find(record.machineArn);
+    if (machine) await start({ machine, input: record.input, byRule: true });
   }
 
   return {

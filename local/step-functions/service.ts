@@ -26,12 +26,13 @@ export interface StepFunctionsService extends Service {
   putMachine(settings: MachineSettings): Promise<Machine>;
   deleteMachine(arn: string): Promise<void>;
   /**
-   * Ends, as ABORTED with error `Region.Stopped`, what was still RUNNING when the region last stopped, and publishes it.
+   * Ends, as ABORTED with error `Region.Stopped`, what was still RUNNING when the region last stopped, and publishes it;
+   * what a rule had started is started anew.
    * Called once when every service stands and the rules can act.
    */
   resume(): Promise<void>;
-  /** Starts an execution as StartExecution does, for the region's own callers; its ARN. @throws AwsError */
-  start(stateMachineArn: string, input: string, name?: string): Promise<string>;
+  /** Starts an execution for a rule of the event bus; its ARN. After a stop of the region it is started anew. @throws AwsError */
+  startForRule(stateMachineArn: string, input: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -65,13 +66,12 @@ export async function makeStepFunctionsService(
     putMachine: (settings) => machines.put(settings),
     deleteMachine: (arn) => machines.delete(arn),
     resume: () => executions.abortLeftOvers(),
-    async start(stateMachineArn, input, name) {
+    async startForRule(stateMachineArn, input) {
       const machine = machines.find(stateMachineArn);
       if (!machine) {
         throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${stateMachineArn}'`);
       }
-      const started = await executions.start({ machine, input, ...(name === undefined ? {} : { name }) });
-      return started.arn;
+      return (await executions.start({ machine, input, byRule: true })).arn;
     },
     stop: () => executions.stopAll(),
   };

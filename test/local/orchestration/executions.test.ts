@@ -501,6 +501,20 @@ describe('a region that stops', () => {
     expect((await readdir(join(context.stateFolder, 'step-functions', 'executions'))).length).toBe(3);
   });
 
+  it('starts anew what a rule had started: its event does not come again', async () => {
+    machine = await makeMachine(context, waiting);
+    await machine.service.startForRule(MACHINE_ARN, '{"a":3}');
+    await machine.service.stop();
+    machine = await makeMachine(context, undefined);
+    await machine.service.resume();
+    const { executions } = await machine.operation('ListExecutions', { stateMachineArn: MACHINE_ARN });
+    expect(executions.map(({ status }: { status: string }) => status).sort()).toEqual(['ABORTED', 'RUNNING']);
+    const { executionArn } = executions.find(({ status }: { status: string }) => status === 'RUNNING');
+    expect(await machine.operation('DescribeExecution', { executionArn })).toMatchObject({
+      input: '{"a":3}',
+    });
+  });
+
   it('leaves what waits as it is, inside maps and behind catches too, for the next start to abort', async () => {
     const wait = { Type: 'Wait', Seconds: 100_000, Next: 'Never' };
     machine = await makeMachine(

@@ -33,7 +33,7 @@ const definition = {
 
 async function execute(input: unknown): Promise<Record<string, unknown>> {
   const { stepFunctions } = region.services;
-  const executionArn = await stepFunctions.start(machineArn, JSON.stringify(input));
+  const executionArn = await stepFunctions.startForRule(machineArn, JSON.stringify(input));
   const call = { requestId: 'r', caller: 'anonymous', signal: new AbortController().signal, effects: {} };
   for (;;) {
     const described = await stepFunctions.operations.DescribeExecution?.({ executionArn }, call);
