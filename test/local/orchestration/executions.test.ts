@@ -507,9 +507,10 @@ describe('a region that stops', () => {
     await machine.service.stop();
     machine = await makeMachine(context, undefined);
     await machine.service.resume();
-    const { executions } = await machine.operation('ListExecutions', { stateMachineArn: MACHINE_ARN });
-    expect(executions.map(({ status }: { status: string }) => status).sort()).toEqual(['ABORTED', 'RUNNING']);
-    const { executionArn } = executions.find(({ status }: { status: string }) => status === 'RUNNING');
+    const listed = await machine.operation('ListExecutions', { stateMachineArn: MACHINE_ARN });
+    const executions = listed.executions as { status: string; executionArn: string }[];
+    expect(executions.map(({ status }) => status).sort()).toEqual(['ABORTED', 'RUNNING']);
+    const executionArn = executions.find(({ status }) => status === 'RUNNING')?.executionArn;
     expect(await machine.operation('DescribeExecution', { executionArn })).toMatchObject({
       input: '{"a":3}',
     });
