@@ -171,13 +171,16 @@ describe('nothing that a client sends stops the region', () => {
     ['a header without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(200_000)}`],
     [
       'two content lengths',
-      'PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx',
+      'PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx',
     ],
-    ['a path of percent signs', 'GET /%%%/%zz?%%=%% HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
-    ['a negative length', 'PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
-    ['an absolute target', 'GET http://other/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
-    ['an asterisk', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
-    ['a half request', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nAction='],
+    [
+      'a path of percent signs',
+      'GET /%%%/%zz?%%=%% HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    ],
+    ['a negative length', 'PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n'],
+    ['an absolute target', 'GET http://other/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+    ['an asterisk', 'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+    ['a half request', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nAction='],
   ])('%s', async (_what, bytes) => {
     await raw(bytes);
     expect((await home.sts().send(new GetCallerIdentityCommand({}))).Account).toBe('123456789012');
