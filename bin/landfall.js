@@ -23,13 +23,15 @@ const child = spawn(
   [...NODE_FLAGS, join(root, 'cli', 'main.ts'), ...process.argv.slice(2)],
   { stdio: 'inherit', env: { ...ENVIRONMENT, ...process.env } },
 );
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  // The terminal sends these to the whole group; the child decides, we only wait for it.
-  process.on(signal, () => {
-    if (signal !== 'SIGINT') child.kill(signal);
-  });
+const INTERRUPTED = 3;
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+for (const signal of STOPS) {
+  // The child decides, we only wait for it. A terminal signals both of us: the child takes ours for the same.
+  process.on(signal, () => child.kill(signal));
 }
 child.on('exit', (code, signal) => {
+  // It had no handler yet.
+  if (STOPS.includes(signal)) process.exit(INTERRUPTED);
   if (signal) process.kill(process.pid, signal);
   else process.exit(code ?? 1);
 });

@@ -21,10 +21,13 @@ const BAD_REQUESTS: Readonly<Record<string, string | undefined>> = {
   TargetTooSmall: 'Choose a larger target.',
 };
 
+const DAMAGED =
+  '"landfall verify" tells all that is damaged; another restore point may be whole; "landfall backup --parent none" stores everything anew.';
+
 /** What a person can do about errors of the core that are no fault of the request. */
 const NEXT_STEPS: Readonly<Record<string, string>> = {
-  CorruptBlock: '"landfall verify" tells all that is damaged; another restore point may be whole.',
-  CorruptObject: '"landfall verify" tells all that is damaged; another restore point may be whole.',
+  CorruptBlock: DAMAGED,
+  CorruptObject: DAMAGED,
   StoreAccessDenied: 'Check the credentials and what they may do with the repository.',
   StateFolderInUse:
     'Stop it, use it (--local finds it by the state folder), or choose another --state-folder.',
@@ -35,6 +38,8 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
 const CONNECTION_STEPS: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Is it running? "landfall local" starts the local region; unset AWS_ENDPOINT_URL to talk to AWS.',
+  EADDRINUSE: 'Stop what listens there, or choose another port with --port (0 takes any free one).',
+  ENOSPC: 'Make room there, or choose another place.',
   ENOTFOUND: 'Check the endpoint, the region and the network.',
   CredentialsProviderError: 'Log in (aws sso login, AWS_PROFILE, …), or use the local region with --local.',
   ExpiredToken: 'Log in again (aws sso login, …).',
@@ -43,7 +48,14 @@ const CONNECTION_STEPS: Readonly<Record<string, string>> = {
   AccessDeniedException: 'Ask for the permission that the message names.',
 };
 
+const UNUSABLE_PATH = 'Check its permissions, or choose another place (--state-folder, --repository, …).';
+
 const codeSchema = z.object({ code: z.string() });
+/** An error of the file system about a path that may not be written, or has no place to be made in. */
+const unusablePathSchema = z.union([
+  z.object({ code: z.enum(['EACCES', 'EPERM', 'EROFS']), path: z.string() }),
+  z.object({ code: z.string(), syscall: z.literal('mkdir'), path: z.string() }),
+]);
 
 /** Turns whatever was thrown into plain words; the stack is shown with LANDFALL_DEBUG=1 only. */
 export function describeError(error: unknown, host: Pick<Host, 'env' | 'signal'>): DescribedError {
@@ -56,13 +68,19 @@ export function describeError(error: unknown, host: Pick<Host, 'env' | 'signal'>
     return { lines: [...lines, ...debug], exitCode: EXIT.interrupted };
   }
   const { name, message, code } = factsOf(error);
-  const nextStep = error instanceof CommandError ? error.nextStep : nextStepOf(name, code);
+  const unusable = unusablePathSchema.safeParse(error).data;
+  const nextStep =
+    error instanceof CommandError ? error.nextStep : (nextStepOf(name, code) ?? (unusable && UNUSABLE_PATH));
   const exitCode =
     error instanceof CommandError ? error.exitCode : name in BAD_REQUESTS ? EXIT.badRequest : EXIT.failed;
   const hint =
     nextStep ?? (exitCode === EXIT.badRequest ? undefined : 'LANDFALL_DEBUG=1 shows where it happened.');
   return {
-    lines: [`landfall: ${message}`, ...(hint === undefined ? [] : [`  ${hint}`]), ...debug],
+    lines: [
+      `landfall: ${unusable ? `${unusable.path} cannot be written: ` : ''}${message}`,
+      ...(hint === undefined ? [] : [`  ${hint}`]),
+      ...debug,
+    ],
     exitCode,
   };
 }
@@ -77,5 +95,11 @@ function factsOf(error: unknown): { name: string; message: string; code?: string
   const inner =
     error instanceof AggregateError ? error.errors.find((each) => each instanceof Error) : undefined;
   const message = error.message || (inner instanceof Error ? inner.message : error.name);
-  return { name: error.name, message, code: codeSchema.safeParse(error).data?.code };
+  return { name: error.name, message, code: codeOf(error) };
+}
+
+/** The system's code, of the error itself or of what caused it: stores wrap what the file system says. */
+function codeOf(error: Error): string | undefined {
+  const code = codeSchema.safeParse(error).data?.code;
+  return code ?? (error.cause instanceof Error ? codeOf(error.cause) : undefined);
 }

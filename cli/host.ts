@@ -29,12 +29,8 @@ export const printLine = (host: Host, line = ''): void => {
   host.stdout.write(`${line}\n`);
 };
 
+/** One JSON value on one line: results and events are read the same way. */
 export const printJson = (host: Host, value: unknown): void => {
-  host.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
-};
-
-/** One JSON value on one line, for output that is read while it grows. */
-export const printJsonLine = (host: Host, value: unknown): void => {
   host.stdout.write(`${JSON.stringify(value)}\n`);
 };
 

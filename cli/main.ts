@@ -1,13 +1,20 @@
 import { EXIT } from './errors.ts';
 import type { Host } from './host.ts';
 
+/** The program that starts this one passes signals on, which a terminal has sent here already. */
+const SAME_SIGNAL_MS = 250;
 /** How long a command may tidy up after the first Ctrl-C; a second one ends it at once. */
 const TIDY_UP_MS = 15_000;
 
 const interruption = new AbortController();
+let firstAt: number | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+    if (firstAt !== undefined) {
+      if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+      return;
+    }
+    firstAt = performance.now();
     interruption.abort(new Error(`stopped by ${signal}`));
     setTimeout(() => process.exit(EXIT.interrupted), TIDY_UP_MS).unref();
   });

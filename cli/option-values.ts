@@ -23,13 +23,14 @@ export function parseTime(value: string): Date {
   throw new InvalidArgumentError('It must be a time like 2026-01-31T08:00:00Z.');
 }
 
-/** A whole number from `least` on. */
+/** A whole number from `least` on, up to `most`. */
 export const wholeNumber =
-  (least: number) =>
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
   (value: string): number => {
     const number = Number(value);
-    if (/^\d+$/.test(value) && number >= least) return number;
-    throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
+    throw new InvalidArgumentError(`It must be a whole number, ${range}.`);
   };
 
 export const parseMiB = wholeNumber(1);

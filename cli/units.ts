@@ -1,4 +1,4 @@
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const UNITS = ['byte', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** `0 bytes`, `512 KiB`, `1.25 GiB`: three significant digits, in powers of 1,024. */
 export function formatBytes(bytes: number): string {
@@ -9,8 +9,12 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${threeDigits(value)} ${UNITS[unit]}`;
+  return unit === 0 ? formatCount(value, 'byte') : `${threeDigits(value)} ${UNITS[unit]}`;
 }
+
+/** `1 finding`, `2 findings`. */
+export const formatCount = (count: number, what: string): string =>
+  `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** `310 MiB/s`. */
 export function formatRate(bytesPerSecond: number): string {

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { makeBackupRequest, parseDiskFlags } from '../backup/backup-request.ts';
+import { namingFullDisk } from '../disk-full.ts';
 import { takeDrillFolder } from '../drill/drill-folder.ts';
 import { rawDisks } from '../drill/raw-disks.ts';
 import { type Drill, runDrill } from '../drill/run-drill.ts';
@@ -61,13 +62,13 @@ export function makeDrillCommand(host: Host): Command {
     .action(async (_options, command: Command) => {
       const { global, own } = readFlags(command, { host, shape: flagShape });
       const folder = join(global.stateFolder, 'drill');
-      const release = await takeDrillFolder(folder, { keep: own.keep });
+      const { strategy, waitMs, keep } = own;
+      const release = await takeDrillFolder(folder, { keep });
       try {
-        const machine = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
-        await runDrill({
-          ...{ host, flags: global, folder, strategy: own.strategy, waitMs: own.waitMs },
-          ...machine,
-          timeScale: own.timeScale ?? machine.timeScale,
+        await namingFullDisk(folder, async () => {
+          const machine = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
+          const timeScale = own.timeScale ?? machine.timeScale;
+          await runDrill({ ...machine, host, flags: global, folder, strategy, waitMs, timeScale });
         });
       } finally {
         await release();

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from '../connection/client-config.ts';
 import { startDeployedRegion } from '../connection/local-region.ts';
 import { EXIT } from '../errors.ts';
-import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
+import { type Host, printJson, printLine, printNote } from '../host.ts';
 import { parsePositive, wholeNumber } from '../option-values.ts';
 import { readFlags } from '../program-flags.ts';
 
@@ -12,10 +12,16 @@ const EXAMPLES = `
 Examples:
   $ landfall local
   $ landfall local --time-scale 0.02              everything takes a fiftieth of its time
-  $ AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws stepfunctions list-state-machines
+
+  # then, in another terminal
+  $ export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+  $ export AWS_ACCESS_KEY_ID=landfall AWS_SECRET_ACCESS_KEY=landfall
+  $ aws stepfunctions list-state-machines
 
 State is kept under --state-folder: a second start goes on from there. docs/local-region.md says what is
 simulated and what is not.`;
+
+const MOST_PORT = 65_535;
 
 const flagShape = {
   port: z.number().default(4566),
@@ -28,7 +34,9 @@ export function makeLocalCommand(host: Host): Command {
   return new Command('local')
     .summary('serve the local region for the AWS CLI, SDKs and other commands')
     .description('Serves the local region on a loopback port until Ctrl-C, with the stack deployed into it.')
-    .addOption(new Option('--port <port>', '0 takes any free one').argParser(wholeNumber(0)).default(4566))
+    .addOption(
+      new Option('--port <port>', '0 takes any free one').argParser(wholeNumber(0, MOST_PORT)).default(4566),
+    )
     .addOption(
       new Option('--time-scale <factor>', 'of simulated durations; 1 is as on AWS')
         .argParser(parsePositive)
@@ -45,7 +53,7 @@ export function makeLocalCommand(host: Host): Command {
       const region = await startDeployedRegion(host, { stateFolder, log, ...own });
       try {
         const { endpoint } = region;
-        if (global.json) printJsonLine(host, { endpoint, stateFolder, region: LOCAL_REGION_NAME });
+        if (global.json) printJson(host, { endpoint, stateFolder, region: LOCAL_REGION_NAME });
         else for (const line of instructions(endpoint, stateFolder)) printLine(host, line);
         if (!host.signal.aborted) await once(host.signal, 'abort');
       } finally {

@@ -29,10 +29,12 @@ export function makeShowCommand(host: Host): Command {
 
 async function tellStory({ records, restoreId, attempt, execution }: FoundRestore): Promise<RestoreStory> {
   if (attempt === undefined) return { restoreId, execution, entries: [] };
-  const [plan, entries, result] = await Promise.all([
+  const [claim, plan, entries, result] = await Promise.all([
+    records.claim(restoreId),
     records.plan(attempt),
     records.ledger(attempt),
     records.result(attempt),
   ]);
-  return { restoreId, attempt: attempt.attempt, execution, plan, entries, result };
+  const claimState = claim?.attempt === attempt.attempt ? claim.state : undefined;
+  return { restoreId, attempt: attempt.attempt, execution, plan, entries, result, claimState };
 }

@@ -21,7 +21,7 @@ import {
   REPOSITORY_HELP,
   withStore,
 } from '../repository-location.ts';
-import { formatBytes } from '../units.ts';
+import { formatBytes, formatCount } from '../units.ts';
 
 const EXAMPLES = `
 Examples:
@@ -33,9 +33,9 @@ Ends with 1 when anything is damaged or missing; every finding names the object 
 restore point, the disk and the offset.`;
 
 const MEND_BLOCKS =
-  'A new backup stores damaged blocks anew; restore points that are named here restore only in part.';
+  'Back up again with --parent none, which stores everything anew; restore points named here restore only in part.';
 const MEND_FORMAT =
-  'Nothing is restored while landfall.json is damaged: copy it from any other repository, it is the same in all.';
+  'Nothing is restored while landfall.json is damaged: move it away, and the next backup writes it anew.';
 
 const flagShape = {
   id: z.string().optional(),
@@ -65,14 +65,14 @@ export function makeVerifyCommand(host: Host): Command {
           signal: host.signal,
           onProgress: progress.show,
         }).finally(progress.end);
-        const read = `${result.objects} objects, ${formatBytes(result.bytes)} read`;
+        const read = `${formatCount(result.objects, 'object')}, ${formatBytes(result.bytes)} read`;
         if (global.json) printJson(host, { url: repository.url, ...result });
         else if (result.findings.length === 0)
           printLine(host, `Verified ${repository.url}: ${read}, nothing wrong.`);
         else for (const finding of result.findings) printLine(host, describeDamage(finding));
         if (result.findings.length === 0) return;
         throw new NotGood(
-          `${result.findings.length} findings in ${repository.url} (${read})`,
+          `${formatCount(result.findings.length, 'finding')} in ${repository.url} (${read})`,
           result.findings.some(({ object }) => object === 'landfall.json') ? MEND_FORMAT : MEND_BLOCKS,
         );
       });
@@ -100,7 +100,7 @@ function describeDamage(finding: Finding): string {
     workload && `workload ${workload}`,
     diskId && `disk ${diskId}`,
     offset !== undefined && `offset ${offset}`,
-    blocks !== undefined && `${blocks} blocks`,
+    blocks !== undefined && formatCount(blocks, 'block'),
   ].filter(Boolean);
   return `object ${object}: ${problem}${place.length > 0 ? ` (${place.join(', ')})` : ''}`;
 }
@@ -111,7 +111,7 @@ function makeVerifyDisplay(host: Host, enabled: boolean) {
   return {
     show({ objects, bytes, totalBytes }: VerifyProgress) {
       const rate = meter.note({ seconds: performance.now() / 1000, doneBytes: bytes, totalBytes });
-      const note = `${objects} objects`;
+      const note = formatCount(objects, 'object');
       display.show([{ label: 'repository', phase: 'verify', doneBytes: bytes, totalBytes, ...rate, note }]);
     },
     end: () => display.end(),

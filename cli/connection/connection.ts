@@ -2,7 +2,8 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { makeS3Client } from '../../core/repository/index.ts';
-import { printNotice } from '../host.ts';
+import { BadRequest } from '../errors.ts';
+import { type Host, printNotice } from '../host.ts';
 import type { Caller } from '../program-flags.ts';
 import { type ClientConfig, LOCAL_CREDENTIALS, LOCAL_REGION_NAME } from './client-config.ts';
 import type { Ec2 } from './ec2.ts';
@@ -53,6 +54,12 @@ async function connect(caller: Caller): Promise<Connection> {
 function connectToEndpoint(caller: Caller, endpoint: string): Connection {
   const { env } = caller.host;
   const hasCredentials = Boolean(env.AWS_ACCESS_KEY_ID || env.AWS_PROFILE);
+  if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+    throw new BadRequest(
+      `AWS_ENDPOINT_URL is "${endpoint}", which is no http or https URL`,
+      'Correct it (http://127.0.0.1:4566 is the usual local region), or unset it to talk to AWS.',
+    );
+  }
   const isLoopback = /^https?:\/\/(127\.|localhost|\[::1\])/.test(endpoint);
   return makeConnection(caller, {
     kind: 'endpoint',
@@ -88,10 +95,21 @@ export function makeLocalConnection(
 }
 
 async function connectToAws(caller: Caller): Promise<Connection> {
+  const { host } = caller;
   const sts = new STSClient({ region: regionOf(caller) });
   try {
-    const region = await sts.config.region();
-    const { Account } = await sts.send(new GetCallerIdentityCommand({}), { abortSignal: caller.host.signal });
+    const region = await sts.config.region().catch((cause: unknown) => {
+      printNotice(host, 'Talking to AWS, region not set.');
+      throw new BadRequest(
+        'no AWS region is set',
+        'Set AWS_REGION or --region, or use the local region on this machine with --local.',
+        { cause },
+      );
+    });
+    const { Account } = await askWhoIAm(sts, host).catch((error: unknown) => {
+      printNotice(host, `Talking to AWS, region ${region}, account not known.`);
+      throw error;
+    });
     return makeConnection(caller, {
       kind: 'aws',
       runsHere: false,
@@ -103,6 +121,9 @@ async function connectToAws(caller: Caller): Promise<Connection> {
     sts.destroy();
   }
 }
+
+const askWhoIAm = (sts: STSClient, { signal }: Host) =>
+  sts.send(new GetCallerIdentityCommand({}), { abortSignal: signal });
 
 function makeConnection(
   { host, flags }: Caller,

@@ -1,4 +1,4 @@
-import type { Region } from '../../local/region.ts';
+import type { Region, RunningRegion } from '../../local/region.ts';
 import { ensureAssembly } from '../assembly.ts';
 import { type Host, printNote } from '../host.ts';
 import type { Caller } from '../program-flags.ts';
@@ -23,6 +23,10 @@ export interface EmbeddedRegionOptions {
 
 /** Loaded when it is wanted only: the simulation is large, and most commands never need it. */
 const loadRegion = () => import('../../local/region.ts');
+
+/** The region that runs on a state folder, if one does. */
+export const findRegionOn = async (stateFolder: string): Promise<RunningRegion | undefined> =>
+  (await loadRegion()).findRunningRegion(stateFolder);
 
 /** The local region of the state folder: the one that is running there, else one within this process. */
 export async function openLocalRegion({ host, flags }: Caller): Promise<LocalRegion> {

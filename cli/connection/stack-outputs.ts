@@ -7,7 +7,11 @@ export class StackNotUsable extends CommandError {
   override readonly name = 'StackNotUsable';
 }
 
-export type OutputName = 'RepositoryUrl' | 'ControlBucket' | 'RestoreStateMachineArn';
+export type OutputName =
+  | 'RepositoryUrl'
+  | 'ControlBucket'
+  | 'RestoreStateMachineArn'
+  | 'CleanUpStateMachineArn';
 
 export interface StackOutputs {
   /** @throws StackNotUsable when the stack has no output of that name */

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findRegionOn } from '../connection/local-region.ts';
 import { BadRequest } from '../errors.ts';
 import { isAlive } from '../process-alive.ts';
 
@@ -8,7 +9,8 @@ const WHAT_IT_IS = 'Made by "landfall drill", which empties this folder when it 
 
 /**
  * Makes the drill's own folder and empties it, unless what an earlier drill left is to be kept. Nobody else gets
- * it until the returned function is called. @throws BadRequest when a drill is under way, or it is no drill's folder
+ * it until the returned function is called.
+ * @throws BadRequest when a drill or a region is at work there, or it is no drill's folder
  */
 export async function takeDrillFolder(
   folder: string,
@@ -24,6 +26,7 @@ export async function takeDrillFolder(
     );
   }
   await refuseSecondDrill(folder, marker);
+  await refuseRegionAtWork(folder);
   await writeFile(marker, `${process.pid}\n${WHAT_IT_IS}`);
   const others = names.filter((name) => name !== MARKER);
   if (!keep)
@@ -37,5 +40,15 @@ async function refuseSecondDrill(folder: string, marker: string): Promise<void> 
   throw new BadRequest(
     `a drill is under way in ${folder} (process ${pid})`,
     'Wait for its end, choose another --state-folder, or remove the folder if that process is something else.',
+  );
+}
+
+/** Whoever looks at what a drill has left serves its folder with "landfall local". */
+async function refuseRegionAtWork(folder: string): Promise<void> {
+  const region = await findRegionOn(folder);
+  if (region === undefined) return;
+  throw new BadRequest(
+    `process ${region.pid} serves what is in ${folder} at ${region.endpoint}`,
+    'Stop it (Ctrl-C ends "landfall local"), or choose another --state-folder.',
   );
 }

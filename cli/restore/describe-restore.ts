@@ -1,6 +1,8 @@
 import type { Plan } from '../../core/model/plan.ts';
 import { describeFinding } from '../../core/model/request.ts';
 import {
+  type Claim,
+  ENDS_WITH_OTHERS,
   type LedgerEntry,
   type Phase,
   phasesOf,
@@ -18,6 +20,8 @@ export interface RestoreStory {
   readonly plan?: Plan;
   readonly entries: readonly LedgerEntry[];
   readonly result?: RestoreResult;
+  /** How far clean-up is: nothing is left to do once it is `closed`. */
+  readonly claimState?: Claim['state'];
 }
 
 export interface RestoreError {
@@ -48,22 +52,30 @@ function readableCause(cause: string): string {
 
 /** The whole story in lines: what was asked, how it went, what there is now. */
 export function describeRestore(story: RestoreStory): string[] {
+  return describe(story, errorLines(story));
+}
+
+function describe(story: RestoreStory, errors: readonly string[]): string[] {
   const sections = [
     factLines(story),
     phaseLines(story),
     instanceLines(story),
     volumeLines(story),
-    errorLines(story),
+    errors,
     leftoverLines(story),
+    cleanUpLines(story),
   ];
   return sections
     .filter((lines) => lines.length > 0)
     .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
 }
 
-/** For who has followed the restore: the plan's warnings were told when it was made. */
-export function withoutWarnings(story: RestoreStory): RestoreStory {
-  return { ...story, plan: story.plan && { ...story.plan, warnings: [] } };
+/**
+ * For who has followed the restore: the plan's warnings were told when it was made, and what the restore failed with
+ * is what the command ends with.
+ */
+export function describeFollowed(story: RestoreStory): string[] {
+  return describe({ ...story, plan: story.plan && { ...story.plan, warnings: [] } }, []);
 }
 
 function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory): string[] {
@@ -150,5 +162,20 @@ function leftoverLines({ result }: Pick<RestoreStory, 'result'>): string[] {
   const failed = result.cleanUpProblem === undefined ? [] : [`clean-up failed: ${result.cleanUpProblem}`];
   return [...removed, ...left, ...failed];
 }
+
+/** For an execution that has ended before its clean-up has: whoever stopped the one may have stopped the other. */
+function cleanUpLines({ restoreId, claimState, execution, entries, result }: RestoreStory): string[] {
+  if (claimState === undefined || claimState === 'closed' || execution?.status === 'RUNNING') return [];
+  // A result tells what was left behind.
+  const left = result === undefined ? entries.filter(isLeft) : [];
+  const names = left.map(({ kind, resourceId }) => `${kind} ${resourceId}`).join(', ');
+  return [
+    `clean-up not finished${names && `; left: ${names}`}`,
+    `If it is not under way any more, "landfall cancel ${restoreId}" starts it again.`,
+  ];
+}
+
+const isLeft = ({ kind, resourceId, removedAt, handedOverAt, keptBecause }: LedgerEntry): boolean =>
+  resourceId !== undefined && !removedAt && !handedOverAt && !keptBecause && !ENDS_WITH_OTHERS.has(kind);
 
 const secondsBetween = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

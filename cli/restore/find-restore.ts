@@ -46,8 +46,7 @@ export async function findRestore(connection: Connection, text: string): Promise
       return { records, restoreId, attempt: { restoreId, attempt: claim.attempt }, execution };
     }
   }
-  const arn = text.startsWith('arn:') ? text : await executionArnOf(connection, text);
-  const execution = EXECUTION_ARN.test(arn) ? await describeExecution(connection, arn) : undefined;
+  const execution = await findExecution(connection, text);
   if (execution === undefined) {
     throw new BadRequest(
       `there is no restore and no execution "${text}"`,
@@ -55,7 +54,12 @@ export async function findRestore(connection: Connection, text: string): Promise
     );
   }
   const restoreId = restoreIdOf(execution);
-  return { records, restoreId, attempt: await findAttempt(records, { restoreId, arn }), execution };
+  return {
+    records,
+    restoreId,
+    attempt: await findAttempt(records, { restoreId, arn: execution.arn }),
+    execution,
+  };
 }
 
 /** `undefined` for what can be an execution's name only: those have more characters, and other ones. */
@@ -99,6 +103,14 @@ function parseExecution(answer: DescribeExecutionCommandOutput): Execution {
     error: answer.error,
     cause: answer.cause,
   };
+}
+
+/** A restore that was refused before it claimed its id is known by its first execution only. */
+async function findExecution(connection: Connection, text: string): Promise<Execution | undefined> {
+  if (text.startsWith('arn:'))
+    return EXECUTION_ARN.test(text) ? await describeExecution(connection, text) : undefined;
+  const arn = await executionArnOf(connection, text);
+  return (await describeExecution(connection, arn)) ?? (await describeExecution(connection, `${arn}-1`));
 }
 
 async function executionArnOf(connection: Connection, name: string): Promise<string> {

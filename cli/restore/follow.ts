@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeFinding } from '../../core/model/request.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CommandError, Interrupted } from '../errors.ts';
-import { type Host, printJsonLine, printNotice } from '../host.ts';
+import { type Host, printJson, printNotice } from '../host.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { makeProgressDisplay } from '../progress/display.ts';
 import type { RestoreStory } from './describe-restore.ts';
@@ -74,7 +74,7 @@ function makeEventTeller(host: Host, json: boolean) {
     if (plan !== undefined && !toldWarnings) {
       toldWarnings = true;
       for (const warning of plan.warnings) {
-        if (json) printJsonLine(host, { event: 'warning', ...warning });
+        if (json) printJson(host, { event: 'warning', ...warning });
         else printNotice(host, `Warning: ${describeFinding(warning)}`);
       }
     }
@@ -84,7 +84,7 @@ function makeEventTeller(host: Host, json: boolean) {
       const text = JSON.stringify(facts);
       if (told.get(label) === text) continue;
       told.set(label, text);
-      printJsonLine(host, { event: 'progress', time: new Date().toISOString(), ...facts });
+      printJson(host, { event: 'progress', time: new Date().toISOString(), ...facts });
     }
   };
 }

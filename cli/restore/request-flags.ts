@@ -52,7 +52,8 @@ export function makeRestoreRequest({
   const parsedFile = objectSchema.safeParse(file === undefined ? {} : file);
   // What is no object is for the request's own schema to refuse.
   const base = parsedFile.success ? parsedFile.data : file;
-  const merged = typeof base === 'object' && base !== null ? merge({ ...base }, { flags, choice }) : base;
+  const isObject = typeof base === 'object' && base !== null && !Array.isArray(base);
+  const merged = isObject ? merge({ ...base }, { flags, choice }) : base;
   const pointIsOpen = choice.kind === 'only' && parsedFile.data?.restorePoint === undefined;
   requireGoodRequest(merged);
   return { input: merged, pointIsOpen };

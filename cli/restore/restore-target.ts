@@ -2,12 +2,13 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { type BlockTarget, TargetTooSmall } from '../../core/repository/index.ts';
 import { sizeOfBlockDevice } from '../backup/device-size.ts';
-import { BadRequest, CommandError } from '../errors.ts';
+import { BadRequest, CommandError, EXIT } from '../errors.ts';
 import { formatBytes } from '../units.ts';
 
 /** The file or device holds something, and nobody said that it may go. */
 export class TargetNotBlank extends CommandError {
   override readonly name = 'TargetNotBlank';
+  override readonly exitCode = EXIT.badRequest;
 }
 
 export interface RestoreTarget extends BlockTarget {

@@ -1,6 +1,13 @@
 import { parseDiskId, type RestorePointId } from '../../core/model/ids.ts';
 import type { Manifest } from '../../core/model/manifest.ts';
-import { openDisk, type Repository, readManifest, restoreDisk } from '../../core/repository/index.ts';
+import {
+  openDisk,
+  type Repository,
+  type RestoreProgress,
+  readManifest,
+  restoreDisk,
+} from '../../core/repository/index.ts';
+import { namingFullDisk } from '../disk-full.ts';
 import { BadRequest } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { makeProgressDisplay } from '../progress/display.ts';
@@ -30,7 +37,7 @@ export interface RestoredDisk {
 
 /**
  * Writes one disk of a restore point onto a file or device of this machine; no EC2 is involved.
- * @throws BadRequest, TargetNotBlank, TargetTooSmall before anything is written; CorruptBlock and others, after
+ * @throws BadRequest, TargetNotBlank, TargetTooSmall before anything is written; CorruptBlock, DiskFull and others, after
  * which a file that was made is gone again
  */
 export async function restoreDiskTo(restore: DiskRestore): Promise<RestoredDisk> {
@@ -42,14 +49,15 @@ export async function restoreDiskTo(restore: DiskRestore): Promise<RestoredDisk>
   const display = makeProgressDisplay({ sink: host.stderr, enabled: restore.showsProgress });
   const meter = makeRateMeter();
   try {
-    const written = await restoreDisk(reader, target, {
+    const options = {
       zeroRanges: !target.isBlank,
       signal: host.signal,
-      onProgress({ doneBytes, sizeBytes: totalBytes }) {
+      onProgress({ doneBytes, sizeBytes: totalBytes }: RestoreProgress) {
         const rate = meter.note({ seconds: performance.now() / 1000, doneBytes, totalBytes });
         display.show([{ label: diskId, phase: 'restore', doneBytes, totalBytes, ...rate }]);
       },
-    });
+    };
+    const written = await namingFullDisk(path, () => restoreDisk(reader, target, options));
     await target.close();
     return { restorePoint: id, diskId, path, sizeBytes: reader.size, ...written };
   } catch (error) {

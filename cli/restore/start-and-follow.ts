@@ -4,11 +4,11 @@ import type { RestoreRequestInput } from '../../core/model/request.ts';
 import { openRepository } from '../../core/repository/index.ts';
 import { type Connection, withConnection } from '../connection/connection.ts';
 import { BadRequest, CommandError, NotGood } from '../errors.ts';
-import { type Host, printJsonLine, printLine, printNote } from '../host.ts';
+import { type Host, printJson, printLine, printNote } from '../host.ts';
 import { type GlobalFlags, showsProgress } from '../program-flags.ts';
 import { makeStore, parseRepositoryLocation } from '../repository-location.ts';
 import { onlyWorkload } from '../select-restore-point.ts';
-import { describeRestore, errorOf, type RestoreStory, withoutWarnings } from './describe-restore.ts';
+import { describeFollowed, errorOf, type RestoreStory } from './describe-restore.ts';
 import { openRecords } from './find-restore.ts';
 import { followRestore } from './follow.ts';
 import type { RestoreRecords } from './records.ts';
@@ -60,8 +60,8 @@ export async function startAndFollow({ host, flags, unresolved, wait }: RestoreR
       showsProgress: showsProgress(flags),
     });
     if (flags.json)
-      printJsonLine(host, { event: 'ended', ...started, result: story.result, error: errorOf(story) });
-    else for (const line of describeRestore(withoutWarnings(story))) printLine(host, line);
+      printJson(host, { event: 'ended', ...started, result: story.result, error: errorOf(story) });
+    else for (const line of describeFollowed(story)) printLine(host, line);
     requireSuccess(story);
   });
 }
@@ -121,15 +121,15 @@ function madeUpRestoreId(now: Date): string {
 
 function announce(host: Host, { started, json }: { started: StartedRestore; json: boolean }): void {
   if (json) {
-    printJsonLine(host, { event: 'started', time: new Date().toISOString(), ...started });
+    printJson(host, { event: 'started', time: new Date().toISOString(), ...started });
     return;
   }
   printNote(host, `Restore ${started.restoreId} is under way (${started.executionArn}).`);
 }
 
-/** @throws RestoreFailed, BadRequest; NotGood where the machine is restored but does not run as was asked */
-export function requireSuccess(story: RestoreStory): void {
-  const { restoreId, execution, result } = story;
+/** @throws RestoreFailed, BadRequest */
+export function requireRestored(story: RestoreStory): void {
+  const { restoreId, execution } = story;
   const show = `"landfall show ${restoreId}" tells the whole story; "landfall restore --restore-id ${restoreId} …" tries again.`;
   if (execution?.status !== 'SUCCEEDED') {
     const error = errorOf(story);
@@ -140,7 +140,12 @@ export function requireSuccess(story: RestoreStory): void {
     const what = execution?.status === 'ABORTED' ? 'was cancelled' : 'failed';
     throw new RestoreFailed(`the restore ${restoreId} ${what}: ${why}`, show);
   }
-  const instance = result?.instance;
+}
+
+/** @throws RestoreFailed, BadRequest; NotGood where the machine is restored but does not run as was asked */
+export function requireSuccess(story: RestoreStory): void {
+  requireRestored(story);
+  const instance = story.result?.instance;
   if (instance?.startProblem !== undefined) {
     throw new NotGood(
       `the machine is restored as ${instance.instanceId}, but ${instance.startProblem}`,

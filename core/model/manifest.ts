@@ -86,7 +86,7 @@ export const manifestDiskSchema = z.strictObject({
   order: z.number().int().nonnegative(),
   boot: z.boolean(),
   deviceName: z.string().optional(),
-  /** SHA-256 of the disk object; also its name in the repository. */
+  /** The digest that the disk object ends with, over everything before it; also its name in the repository. */
   object: hexDigest,
   /** SHA-256 over the digests of all blocks in order, zero blocks included. */
   diskDigest: hexDigest,

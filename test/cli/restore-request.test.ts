@@ -89,7 +89,7 @@ test('everything that is wrong is named at once, with field, value and fix', () 
   expect(make).toThrow('disks[1].id = "a": is named twice. Merge the two entries into one');
 });
 
-test.each([[[[]]], ['text'], [7], [null], [{ target: 'x' }]])(
+test.each([[[[]]], [[[1]]], ['text'], [7], [null], [{ target: 'x' }]])(
   'a request file that holds %j is refused',
   (file) => {
     expect(() => input({}, { file })).toThrow('the restore request is not good');

@@ -3,7 +3,7 @@ import { formatBytes, formatDuration, formatRate } from '../../cli/units.ts';
 
 test.each([
   [0, '0 bytes'],
-  [1, '1 bytes'],
+  [1, '1 byte'],
   [1023, '1023 bytes'],
   [1024, '1 KiB'],
   [524_288, '512 KiB'],

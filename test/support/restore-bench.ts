@@ -265,6 +265,7 @@ export function sparseDisk(
 }
 
 const CHUNK_BYTES = 16 * MIB;
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /** Whether a volume's file holds what it must: the disk's bytes, and zeros up to the whole GiB. */
 export async function isRestored(volumeFile: string, { bytes }: TestDisk): Promise<boolean> {
@@ -275,8 +276,8 @@ export async function isRestored(volumeFile: string, { bytes }: TestDisk): Promi
     const chunk = Buffer.alloc(CHUNK_BYTES);
     for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
       const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, offset);
-      const expected = Buffer.alloc(bytesRead);
-      expected.set(bytes.subarray(offset, offset + bytesRead));
+      const expected = offset < bytes.length ? Buffer.alloc(bytesRead) : ZEROS.subarray(0, bytesRead);
+      if (offset < bytes.length) expected.set(bytes.subarray(offset, offset + bytesRead));
       if (!chunk.subarray(0, bytesRead).equals(expected)) return false;
     }
     return true;

@@ -263,7 +263,7 @@ describe('a damaged repository', () => {
           await bench.s3.send(new PutObjectCommand({ ...object, Body: whole }));
         }
       }),
-      { numRuns: 8 },
+      { numRuns: 6 },
     );
   });
 
