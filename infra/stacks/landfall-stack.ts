@@ -1,5 +1,5 @@
 import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { Rule } from 'aws-cdk-lib/aws-events';
+import { Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
 import { Effect, ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -22,7 +22,7 @@ export interface LandfallStackProps extends StackProps {
   readonly instanceProfileRoles?: readonly string[];
 }
 
-/** Everything Landfall is in an account: two buckets, two state machines, their functions, and a rule. */
+/** Everything Landfall is in an account: two buckets, two state machines, their functions, and two rules. */
 export class LandfallStack extends Stack {
   constructor(scope: Construct, id: string, props: LandfallStackProps) {
     super(scope, id, props);
@@ -55,6 +55,11 @@ export class LandfallStack extends Stack {
     const steps = new Steps(functions);
     const restore = this.#machine('Restore', (machineScope) => restoreWorkflow(machineScope, steps));
     const cleanUp = this.#machine('CleanUp', (machineScope) => cleanUpWorkflow(machineScope, steps));
+    new Rule(this, 'RestoreRequested', {
+      description: 'An event asks for a restore: its detail is the request',
+      eventPattern: { source: ['landfall'], detailType: ['Restore Requested'] },
+      targets: [new SfnStateMachine(restore, { input: RuleTargetInput.fromEventPath('$.detail') })],
+    });
     new Rule(this, 'RestoreEndedAbnormally', {
       description: 'A restore that was stopped, timed out or broke off cannot clean up after itself',
       eventPattern: {

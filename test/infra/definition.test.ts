@@ -310,7 +310,7 @@ describe('the template', () => {
   });
 
   it('cleans up after restores that were stopped, timed out or failed outside their own reach', () => {
-    const [[, rule] = []] = ofType('AWS::Events::Rule');
+    const rule = ofType('AWS::Events::Rule').find(([id]) => id.startsWith('RestoreEndedAbnormally'))?.[1];
     expect(rule.Properties.EventPattern['detail-type']).toEqual(['Step Functions Execution Status Change']);
     expect(rule.Properties.EventPattern.detail.status).toEqual(['ABORTED', 'TIMED_OUT', 'FAILED']);
     expect(rule.Properties.Targets).toHaveLength(1);

@@ -4,6 +4,7 @@ import {
   DescribeSecurityGroupsCommand,
   DescribeVolumesCommand,
 } from '@aws-sdk/client-ec2';
+import { DescribeExecutionCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   isRestored,
@@ -169,6 +170,29 @@ describe('a restore by strategy upload', () => {
       );
     expect(uploads.filter(({ operation }) => operation === 'UploadPart')).toHaveLength(1);
     expect(uploads.filter(({ operation }) => operation === 'UploadPartCopy')).toHaveLength(5);
+  });
+
+  it('is started by an event that asks for it, too', async () => {
+    const restorePoint = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })]);
+    bench.region.services.events.publish({
+      source: 'landfall',
+      detailType: 'Restore Requested',
+      resources: [],
+      detail: { restoreId: 'asked-by-event', ...request(restorePoint) },
+    });
+    const started = async () => {
+      const { executions = [] } = await bench.sfn.send(
+        new ListExecutionsCommand({ stateMachineArn: bench.outputs.RestoreStateMachineArn, maxResults: 1 }),
+      );
+      const [newest] = executions;
+      const { input = '{}' } = await bench.sfn.send(
+        new DescribeExecutionCommand({ executionArn: newest?.executionArn }),
+      );
+      return JSON.parse(input).restoreId === 'asked-by-event' ? newest?.executionArn : undefined;
+    };
+    await expect.poll(started, { timeout: 10_000 }).toBeDefined();
+    const ended = await bench.ended((await started()) ?? '');
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', result: { restoreId: 'asked-by-event' } });
   });
 
   it('is the newest restore point of a workload at a time', async () => {
