@@ -34,12 +34,20 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   SourceSizeChanged: 'Back the disk up while nothing changes its size.',
 };
 
-/** Errors of the SDK and the system that are about getting through at all. */
-const CONNECTION_STEPS: Readonly<Record<string, string>> = {
+const UNUSABLE_PATH =
+  'Check that the folder is there and may be written, or choose another (--state-folder, --repository, …).';
+
+/** Errors of the SDK and the system, by name or code: not getting through, or a place that cannot be used. */
+const SYSTEM_STEPS: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Is it running? "landfall local" starts the local region; unset AWS_ENDPOINT_URL to talk to AWS.',
   EADDRINUSE: 'Stop what listens there, or choose another port with --port (0 takes any free one).',
   ENOSPC: 'Make room there, or choose another place.',
+  EACCES: UNUSABLE_PATH,
+  ENOENT: UNUSABLE_PATH,
+  ENOTDIR: UNUSABLE_PATH,
+  EPERM: UNUSABLE_PATH,
+  EROFS: UNUSABLE_PATH,
   ENOTFOUND: 'Check the endpoint, the region and the network.',
   CredentialsProviderError: 'Log in (aws sso login, AWS_PROFILE, …), or use the local region with --local.',
   ExpiredToken: 'Log in again (aws sso login, …).',
@@ -48,14 +56,7 @@ const CONNECTION_STEPS: Readonly<Record<string, string>> = {
   AccessDeniedException: 'Ask for the permission that the message names.',
 };
 
-const UNUSABLE_PATH = 'Check its permissions, or choose another place (--state-folder, --repository, …).';
-
 const codeSchema = z.object({ code: z.string() });
-/** An error of the file system about a path that may not be written, or has no place to be made in. */
-const unusablePathSchema = z.union([
-  z.object({ code: z.enum(['EACCES', 'EPERM', 'EROFS']), path: z.string() }),
-  z.object({ code: z.string(), syscall: z.literal('mkdir'), path: z.string() }),
-]);
 
 /** Turns whatever was thrown into plain words; the stack is shown with LANDFALL_DEBUG=1 only. */
 export function describeError(error: unknown, host: Pick<Host, 'env' | 'signal'>): DescribedError {
@@ -68,25 +69,19 @@ export function describeError(error: unknown, host: Pick<Host, 'env' | 'signal'>
     return { lines: [...lines, ...debug], exitCode: EXIT.interrupted };
   }
   const { name, message, code } = factsOf(error);
-  const unusable = unusablePathSchema.safeParse(error).data;
-  const nextStep =
-    error instanceof CommandError ? error.nextStep : (nextStepOf(name, code) ?? (unusable && UNUSABLE_PATH));
+  const nextStep = error instanceof CommandError ? error.nextStep : nextStepOf(name, code);
   const exitCode =
     error instanceof CommandError ? error.exitCode : name in BAD_REQUESTS ? EXIT.badRequest : EXIT.failed;
   const hint =
     nextStep ?? (exitCode === EXIT.badRequest ? undefined : 'LANDFALL_DEBUG=1 shows where it happened.');
   return {
-    lines: [
-      `landfall: ${unusable ? `${unusable.path} cannot be written: ` : ''}${message}`,
-      ...(hint === undefined ? [] : [`  ${hint}`]),
-      ...debug,
-    ],
+    lines: [`landfall: ${message}`, ...(hint === undefined ? [] : [`  ${hint}`]), ...debug],
     exitCode,
   };
 }
 
 function nextStepOf(name: string, code: string | undefined): string | undefined {
-  return BAD_REQUESTS[name] ?? NEXT_STEPS[name] ?? CONNECTION_STEPS[name] ?? (code && CONNECTION_STEPS[code]);
+  return BAD_REQUESTS[name] ?? NEXT_STEPS[name] ?? SYSTEM_STEPS[name] ?? (code && SYSTEM_STEPS[code]);
 }
 
 function factsOf(error: unknown): { name: string; message: string; code?: string } {

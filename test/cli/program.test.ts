@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { makeProgram } from '../../cli/program.ts';
-import { makeTempFolder, runBin, runCli } from './support.ts';
+import { BIN, makeTempFolder, runBin, runCli } from './support.ts';
 
 const cwd = process.cwd();
 
@@ -41,22 +40,82 @@ describe('the program itself', () => {
     );
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('ends with 3 on %s', async (signal) => {
+  test.each([
+    ['without AWS set up', {}, [], 'Talking to AWS, region not set.\nlandfall: no AWS region is set\n'],
+    [
+      'with an endpoint that is none',
+      { AWS_ENDPOINT_URL: 'localhost:4566' },
+      [],
+      'landfall: AWS_ENDPOINT_URL is "localhost:4566"',
+    ],
+  ])('is a bad request %s', async (_, given, args, message) => {
+    const home = await makeTempFolder();
+    const env = { HOME: home, AWS_EC2_METADATA_DISABLED: 'true', ...given };
+    const { exitCode, stderr } = await runBin(['points', ...args], { cwd, env });
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
+  });
+
+  test('without credentials says all the same what it talks to', async () => {
+    const env = { HOME: await makeTempFolder(), AWS_EC2_METADATA_DISABLED: 'true' };
+    const { exitCode, stderr } = await runBin(['points', '--region', 'eu-west-1'], { cwd, env });
+    expect(stderr).toMatch(
+      /^Talking to AWS, region eu-west-1, account not known\.\nlandfall: .*\n {2}Log in /,
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  test('names a folder that cannot be used', async () => {
+    const folder = await makeTempFolder();
+    await writeFile(join(folder, 'file'), '');
+    const args = ['points', '--local', '--state-folder', 'file/state'];
+    const { exitCode, stderr } = await runCli(args, { cwd: folder });
+    expect(stderr).toContain(`'${folder}/file/state`);
+    expect(stderr).toContain('Check that the folder is there and may be written');
+    expect(exitCode).toBe(1);
+  });
+
+  /** Whether the program itself has its handlers yet makes no difference to whoever stops it. */
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'ends with 3 on %s at its very start',
+    async (signal) => {
+      const hang =
+        "process.argv[1].endsWith('main.ts') && (process.stdout.write('x'), await new Promise((r) => setTimeout(r, 9e4)))";
+      const env = {
+        PATH: process.env.PATH,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hang)}`,
+      };
+      const child = spawn(process.execPath, [BIN, 'points'], {
+        cwd,
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      child.kill(signal);
+      expect(await once(child, 'close')).toEqual([3, null]);
+    },
+  );
+
+  test.each([
+    ['SIGINT', 'to it alone', false],
+    ['SIGTERM', 'to it alone', false],
+    ['SIGINT', 'to all its processes, as a terminal does', true],
+  ] as const)('ends with 3 on %s %s', async (signal, _, toGroup) => {
     // A server that never answers: once it is asked, the command waits.
     const asked = Promise.withResolvers<void>();
     const server = createServer(() => asked.resolve()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const env = { PATH: process.env.PATH, AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` };
-    const program = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-    const child = spawn(process.execPath, [program, 'points'], {
+    const child = spawn(process.execPath, [BIN, 'points'], {
       cwd,
       env,
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const said = text(child.stderr);
     await asked.promise;
-    child.kill(signal);
+    process.kill(toGroup ? -(child.pid ?? 0) : (child.pid ?? 0), signal);
     expect((await once(child, 'close'))[0]).toBe(3);
     expect(await said).toContain('\nlandfall: interrupted.\n');
     server.closeAllConnections();

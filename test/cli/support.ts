@@ -74,7 +74,8 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   return { exitCode, stdout, stderr };
 }
 
-const BIN = fileURLToPath(new URL('../../bin/landfall.js', import.meta.url));
+/** The program as a person starts it. */
+export const BIN = fileURLToPath(new URL('../../bin/landfall.js', import.meta.url));
 
 /** Runs the real program as a person would. */
 export async function runBin(args: readonly string[], { cwd, env = {} }: CliOptions): Promise<CliResult> {
