@@ -3,7 +3,9 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { GetObjectCommand, ListBucketsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { makeS3Client } from '../../core/repository/index.ts';
 import { type Region, startRegion } from '../../local/region.ts';
 import { MIB, makeFolder, readStart, runCli } from './support.ts';
 
@@ -13,6 +15,7 @@ import { MIB, makeFolder, readStart, runCli } from './support.ts';
 let folder: Awaited<ReturnType<typeof makeFolder>>;
 let region: Region;
 let subnet: string;
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const disks = { root: randomBytes(9 * MIB + 512), data: randomBytes(MIB) };
 
 const cli = (args: readonly string[], signal?: AbortSignal) =>
@@ -37,7 +40,7 @@ beforeAll(async () => {
   const ec2 = new EC2Client({
     endpoint: region.endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    credentials,
   });
   const { Subnets } = await ec2.send(new DescribeSubnetsCommand({}));
   ec2.destroy();
@@ -124,7 +127,8 @@ describe('restore to EC2', () => {
     expect(stderr).toMatch(
       /landfall: .*target\.subnetId = "?subnet-0123456789abcdef0"?: does not exist here/,
     );
-    const { stdout } = await cli(['show', 'refused-1']);
+    // It never claimed its name, which finds it all the same.
+    const { stdout } = await cli(['show', 'refused']);
     expect(stdout).toContain('state          failed');
     expect(stdout).toContain('error BadRequest: ');
   });
@@ -145,6 +149,14 @@ describe('restore to EC2', () => {
     expect(second.stdout).toMatch(/:again-2$/m);
   });
 });
+
+async function untilCleanedUp(restoreId: string): Promise<void> {
+  for (;;) {
+    const { claimState } = JSON.parse((await cli(['show', restoreId, '--json'])).stdout);
+    if (claimState === 'closed') return;
+    await sleep(50);
+  }
+}
 
 describe('a restore under way', () => {
   test('goes on when its follower is stopped, is shown, and can be cancelled', async () => {
@@ -175,9 +187,33 @@ describe('a restore under way', () => {
     held.release();
     held.remove();
     expect((await cli(['show', 'stopped'])).stdout).toMatch(/^state {10}cancelled$/m);
+    await untilCleanedUp('stopped');
     const twice = await cli(['cancel', 'stopped']);
     expect(twice.exitCode).toBe(2);
     expect(twice.stderr).toContain('the restore stopped is not under way: ABORTED');
+
+    // As it is where clean-up was stopped, too.
+    const s3 = makeS3Client({
+      endpoint: region.endpoint,
+      region: 'us-east-1',
+      credentials,
+      forcePathStyle: true,
+    });
+    const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+    const Bucket = Buckets.find(({ Name }) => Name?.includes('control'))?.Name;
+    const where = { Bucket, Key: 'restores/stopped/claim.json' };
+    const claim = JSON.parse(
+      (await (await s3.send(new GetObjectCommand(where))).Body?.transformToString()) ?? '',
+    );
+    expect(claim.state).toBe('closed');
+    await s3.send(new PutObjectCommand({ ...where, Body: JSON.stringify({ ...claim, state: 'closing' }) }));
+    s3.destroy();
+    expect((await cli(['show', 'stopped'])).stdout).toContain('clean-up not finished');
+    expect(await cli(['cancel', 'stopped'])).toMatchObject({
+      exitCode: 0,
+      stdout: 'Restore stopped has ended; its clean-up has been started again.\n',
+    });
+    await untilCleanedUp('stopped');
   });
 });
 

@@ -245,7 +245,29 @@ describe('the story of a restore', () => {
     const lines = describeRestore({ ...STORY, result: undefined, execution: execution() });
     expect(lines).toContain('state          running');
     expect(lines.some((line) => line.includes('placeholder'))).toBe(false);
-    expect(lines.filter((line) => line.startsWith('+'))).toHaveLength(5);
+    // The plan's own phase, and those of five entries.
+    expect(lines.filter((line) => line.startsWith('+'))).toHaveLength(6);
+  });
+
+  test('that was stopped before its clean-up had ended', () => {
+    const entries = [
+      entry('bucket', 'temporary', { resourceId: 'landfall-0123' }),
+      entry('upload', 'root'),
+      entry('volume', 'root', { resourceId: 'vol-1' }),
+      entry('volume', 'data', { resourceId: 'vol-2', removedAt: at(9) }),
+      entry('snapshot', 'root', { resourceId: 'snap-1', keptBecause: 'it is locked' }),
+      entry('image', 'launch', { resourceId: undefined }),
+    ];
+    const story: RestoreStory = { restoreId: 'web01', execution: execution('ABORTED'), entries };
+    const left = ['clean-up not finished; left: bucket landfall-0123, volume vol-1'];
+    const next = ['If it is not under way any more, "landfall cancel web01" starts it again.'];
+    expect(describeRestore({ ...story, claimState: 'closing' }).slice(-2)).toEqual([...left, ...next]);
+    expect(describeRestore({ ...story, claimState: 'open' }).slice(-2)).toEqual([...left, ...next]);
+    for (const whole of [
+      { ...story, claimState: 'closed' as const },
+      { ...story, claimState: 'open' as const, execution: execution('RUNNING') },
+    ])
+      expect(describeRestore(whole).join('\n')).not.toContain('clean-up not finished');
   });
 
   test('that failed before it had a plan', () => {
