@@ -41,6 +41,16 @@ test('a drill with disks of one’s own ends well, and its volumes are files tha
   }
 });
 
+test('a machine that does not boot is compared all the same', async () => {
+  const cwd = await makeTempFolder();
+  // Nothing boots from zeros.
+  await writeFile(join(cwd, 'root.img'), Buffer.concat([Buffer.alloc(MIB), randomBytes(MIB)]));
+  const { exitCode, stdout, stderr } = await runCli(['drill', '--disk', 'root.img', ...QUICKLY], { cwd });
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('The volume equals its source, and no storage is shared.');
+  expect(stderr).toContain('Note: the machine did not start as it should: ');
+});
+
 test('a volume that differs from its source ends a drill with 1 and a plain reason', async () => {
   const cwd = await makeTempFolder();
   const bytes = randomBytes(2 * MIB);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,21 @@ test('serves the stack until Ctrl-C, which is no failure, and goes on from there
   expect(second.stderr).toMatch(
     /landfall: process \d+ runs a region at http:.* on .*\.landfall; stop it first/,
   );
+
+  const third = await runCli(['local', '--port', new URL(local.facts.endpoint).port, '--state-folder', 'b'], {
+    cwd,
+  });
+  expect(third.exitCode).toBe(1);
+  expect(third.stderr).toContain('choose another port with --port');
+
+  // A drill would empty the folder under it.
+  await rename(join(cwd, '.landfall'), join(cwd, 'drill'));
+  await writeFile(join(cwd, 'drill', 'landfall-drill'), '');
+  const drill = await runCli(['drill', '--state-folder', '.'], { cwd });
+  await rm(join(cwd, 'drill', 'landfall-drill'));
+  await rename(join(cwd, 'drill'), join(cwd, '.landfall'));
+  expect(drill.exitCode).toBe(2);
+  expect(drill.stderr).toContain(`serves what is in ${cwd}/drill at ${local.facts.endpoint}`);
 
   expect(await local.stop('SIGINT')).toBe(0);
   // Nothing runs there any more: this command runs the region itself, on the same state.
