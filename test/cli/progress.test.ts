@@ -75,11 +75,11 @@ describe('the display', () => {
     display.show(line('up', 3));
     display.note('hello');
     display.end();
-    const at = (cells: string, percent: string, bytes: number) =>
-      `root  up  [${cells}]  ${percent}  ${bytes} bytes of 4 bytes\n`;
-    const third = at('██████████████████······', ' 75%', 3);
+    const at = (cells: string, percent: string, bytes: string) =>
+      `root  up  [${cells}]  ${percent}  ${bytes} of 4 bytes\n`;
+    const third = at('██████████████████······', ' 75%', '3 bytes');
     expect(sink.read()).toBe(
-      `${at('██████··················', ' 25%', 1)}\u001b[1A\u001b[0J${third}\u001b[1A\u001b[0Jhello\n${third}\u001b[1A\u001b[0J${third}`,
+      `${at('██████··················', ' 25%', '1 byte')}\u001b[1A\u001b[0J${third}\u001b[1A\u001b[0Jhello\n${third}\u001b[1A\u001b[0J${third}`,
     );
   });
 

@@ -94,7 +94,7 @@ describe.runIf(hasLoopDevices)('a block device', () => {
 
     const restore = (...more: string[]) => runCli(['restore', '--repository', 'repo', ...more], { cwd });
     const refused = await restore('--to', target ?? '');
-    expect(refused.exitCode).toBe(1);
+    expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain('is a block device: nobody knows what it holds');
     const tooSmall = await restore('--to', small ?? '', '--overwrite');
     expect(tooSmall.exitCode).toBe(2);
