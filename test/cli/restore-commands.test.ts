@@ -117,7 +117,7 @@ describe('restore to EC2', () => {
   });
 
   test('a request that cannot be met ends with 2, names field, value and fix, and creates nothing', async () => {
-    const { exitCode, stderr } = await restore(
+    const { exitCode, stderr, stdout: story } = await restore(
       '--subnet',
       'subnet-0123456789abcdef0',
       '--restore-id',
@@ -127,6 +127,8 @@ describe('restore to EC2', () => {
     expect(stderr).toMatch(
       /landfall: .*target\.subnetId = "?subnet-0123456789abcdef0"?: does not exist here/,
     );
+    // Once is enough.
+    expect(story).not.toContain('does not exist here');
     // It never claimed its name, which finds it all the same.
     const { stdout } = await cli(['show', 'refused']);
     expect(stdout).toContain('state          failed');
