@@ -117,12 +117,11 @@ describe('restore to EC2', () => {
   });
 
   test('a request that cannot be met ends with 2, names field, value and fix, and creates nothing', async () => {
-    const { exitCode, stderr, stdout: story } = await restore(
-      '--subnet',
-      'subnet-0123456789abcdef0',
-      '--restore-id',
-      'refused',
-    );
+    const {
+      exitCode,
+      stderr,
+      stdout: story,
+    } = await restore('--subnet', 'subnet-0123456789abcdef0', '--restore-id', 'refused');
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(
       /landfall: .*target\.subnetId = "?subnet-0123456789abcdef0"?: does not exist here/,
