@@ -120,7 +120,8 @@ function createVolume(scope: Construct, steps: Steps): Chain {
       ready: ['available'],
       waiting: ['creating', 'not-visible-yet'],
       failed: ['error', 'in-use', 'deleting', 'deleted', 'missing'],
-      deadlineSeconds: 1_800,
+      // Minutes on AWS; the local region really copies the bytes, in its own, faster time.
+      deadlineSeconds: 7_200,
       error: 'Volume',
     }),
   );

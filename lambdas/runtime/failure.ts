@@ -60,7 +60,8 @@ const ABNORMAL_ENDS: Readonly<Record<string, string>> = {
 
 /** What the execution failed with; undefined when it has not failed. */
 export function failureOf({ state, endedAs, executionArn }: Ending): StateError | undefined {
-  if (endedAs === undefined) return state.failure;
+  // One that succeeded is only cleaned up after, where its own clean-up could not finish.
+  if (endedAs === undefined || endedAs === 'SUCCEEDED') return state.failure;
   return {
     Error: ABNORMAL_ENDS[endedAs] ?? 'RestoreFailed',
     Cause: `execution ${executionArn} ended as ${endedAs}`,
