@@ -16,7 +16,8 @@ export async function takeDrillFolder(
   folder: string,
   { keep }: { keep: boolean },
 ): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true });
+  // Disks of machines lie in it: for their owner only.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const names = await readdir(folder);
   const marker = join(folder, MARKER);
   if (names.length > 0 && !names.includes(MARKER)) {

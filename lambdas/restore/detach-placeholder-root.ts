@@ -3,7 +3,7 @@ import { LandfallError } from '../../core/model/errors.ts';
 import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { describeInstance } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
-import { makeOnce, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
+import { makeOnce, markReady, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 
@@ -12,15 +12,19 @@ export class RootVolumeMissing extends LandfallError {
   override readonly name = 'RootVolumeMissing';
 }
 
+const entry = { kind: 'volume', name: 'placeholder-root' } as const;
+
 /** Detaches the root volume that the launch image brought; clean-up deletes it. */
 export const handler = makeStep(restoreContextSchema, async (context) => {
   const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
   const volumeId = await makeOnce({
     context,
-    entry: { kind: 'volume', name: 'placeholder-root' },
+    entry,
     step: 'detach-placeholder-root',
     create: () => rootVolumeOf(instanceId),
   });
+  // It is there already: should it end with the target now, clean-up need not wait for it to show up.
+  await markReady(context, entry);
   try {
     await ec2.send(new DetachVolumeCommand({ VolumeId: volumeId, InstanceId: instanceId }));
   } catch (error) {

@@ -126,7 +126,9 @@ export function nameAwsError(error: unknown): unknown {
   }
   const code = awsErrorCode(error);
   if (code === undefined) return error;
-  const message = `${code}: ${error.message}`;
+  // The answer to a HEAD has no body that could name a reason.
+  const message =
+    code === 'Unknown' ? `HTTP status ${httpStatus(error)}, no reason given` : `${code}: ${error.message}`;
   if (THROTTLES.has(code)) return new Throttled(message, { cause: error });
   if (QUOTAS.has(code)) return new QuotaReached(message, { cause: error });
   if (CAPACITY.has(code)) return new InsufficientCapacity(message, { cause: error });

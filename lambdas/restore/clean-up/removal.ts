@@ -25,10 +25,11 @@ export const going: Removal = { outcome: 'going' };
 export const asked: Removal = { outcome: 'going', asked: true };
 
 // EC2's own word for how long its answers may lag behind is "a few minutes" (EC2 API developer guide).
-const SETTLED_MS = 300_000;
+const SETTLED_SECONDS = 300;
 
 /** Whether AWS may still show something else than there is, because the thing is so new. */
-const isFresh = ({ triedAt }: LedgerEntry): boolean => Date.now() - Date.parse(triedAt) < SETTLED_MS;
+const isFresh = ({ entry, waitedSeconds }: Removing): boolean =>
+  Date.now() - Date.parse(entry.triedAt) < SETTLED_SECONDS * 1000 && waitedSeconds < SETTLED_SECONDS;
 
 interface AnyTag {
   readonly Key?: string;
@@ -39,14 +40,12 @@ interface AnyTag {
  * Whether a thing that the ledger names must stay all the same, because its tags no longer call it temporary:
  * undefined when it may go. The ledger proves that we made it, the tag that nobody has declared it theirs since.
  */
-export function whyNot(
-  tags: readonly AnyTag[] | undefined,
-  { context, entry }: Removing,
-): Removal | undefined {
+export function whyNot(tags: readonly AnyTag[] | undefined, removing: Removing): Removal | undefined {
+  const { context } = removing;
   const tagValue = (key: string): string | undefined => tags?.find(({ Key }) => Key === key)?.Value;
   const role = tagValue(TAG.role);
   if (tagValue(TAG.restore) === context.restoreId && role === 'temporary') return undefined;
-  if (role === undefined && isFresh(entry)) return going;
+  if (role === undefined && isFresh(removing)) return going;
   if (role !== 'temporary') return kept(`its tag ${TAG.role} is ${role ?? 'missing'}, not temporary`);
   return kept(`its tag ${TAG.restore} is not ${context.restoreId}`);
 }
@@ -57,9 +56,10 @@ export const kept = (because: string): Removal => ({ outcome: 'kept', because })
  * What to make of a thing that AWS does not find: gone, when it was seen before or asked to go; else it may only be
  * too new to be seen, or a step that is still under way may be making it.
  */
-export function notFound({ entry }: Removing): Removal {
+export function notFound(removing: Removing): Removal {
+  const { entry } = removing;
   const wasThere = entry.readyAt !== undefined || entry.removalAskedAt !== undefined;
-  return wasThere || !isFresh(entry) ? gone : going;
+  return wasThere || !isFresh(removing) ? gone : going;
 }
 
 interface RemoverOptions<Thing> {
