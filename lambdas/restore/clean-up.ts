@@ -1,6 +1,6 @@
 import { LandfallError } from '../../core/model/errors.ts';
 import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts';
-import { nameAwsError } from '../runtime/aws-errors.ts';
+import { nameAwsError, ServiceUnavailable, Throttled } from '../runtime/aws-errors.ts';
 import { amendEntry, readLedger, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -15,7 +15,7 @@ import { removeVolume } from './clean-up/volume.ts';
 
 const inputSchema = restoreContextSchema.extend({ poll: pollSchema });
 
-// Fresh tags take minutes to count, throttling to end; what is refused for longer is refused for good.
+// Fresh tags take minutes to count; what is refused for longer is refused for good.
 const REFUSAL_SECONDS = 900;
 
 interface Stage {
@@ -91,6 +91,8 @@ async function removeOne(remove: Stage['remove'], removing: Removing): Promise<R
   } catch (error) {
     const named = nameAwsError(error);
     if (!(named instanceof LandfallError)) throw error;
+    // Throttling and outages pass, however late they come; only the loop's deadline ends the wait for that.
+    if (named instanceof Throttled || named instanceof ServiceUnavailable) return going;
     return removing.waitedSeconds < REFUSAL_SECONDS ? going : kept(named.message);
   }
 }
