@@ -20,7 +20,7 @@ const ASSEMBLIES_FOLDER = join(PROJECT_FOLDER, 'build', 'cloud-assembly');
 const KEPT_ASSEMBLIES = 3;
 
 /** What an assembly is made of: a change in any of these makes another one. */
-const SOURCES = ['infra', 'lambdas', 'core', 'package-lock.json', 'tsconfig.json'];
+const SOURCES = ['infra', 'lambdas', 'core', 'helper', 'package-lock.json', 'tsconfig.json'];
 /** A build takes 10 to 20 seconds. */
 const LOCK_DEADLINE_MS = 240_000;
 const LOCK_POLL_MS = 200;

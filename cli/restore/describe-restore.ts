@@ -88,7 +88,7 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['execution', execution?.arn ?? result?.executionArn],
     ['restore point', plan?.restorePoint ?? result?.restorePoint],
     ['workload', plan && `${plan.workload.name} (${plan.workload.kind}), as of ${plan.restorePointTime}`],
-    ['strategy', plan && `${plan.strategy}: ${plan.strategyReason}`],
+    ['strategy', plan && `${plan.strategy.name}: ${plan.strategy.reason}`],
     ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}`],
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],

@@ -1,7 +1,7 @@
 import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
 import { LandfallError } from '../../core/model/errors.ts';
-import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
+import type { Plan } from '../../core/model/plan.ts';
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ImportTask } from '../connection/ec2.ts';
@@ -76,8 +76,15 @@ async function listUploads(
   const sizes = await Promise.all(
     open.map(async ({ name, resourceId }): Promise<[string, number]> => {
       const disk = plan.disks.find(({ id }) => id === name);
-      if (disk === undefined || !resourceId) return [name, 0];
-      return [name, await uploadedSize(connection, { plan, disk, uploadId: resourceId })];
+      if (plan.strategy.name !== 'upload' || !disk?.upload || !resourceId) return [name, 0];
+      return [
+        name,
+        await uploadedSize(connection, {
+          Bucket: plan.strategy.temporaryBucket,
+          Key: disk.upload.objectKey,
+          UploadId: resourceId,
+        }),
+      ];
     }),
   );
   return new Map(sizes);
@@ -85,9 +92,8 @@ async function listUploads(
 
 async function uploadedSize(
   { s3 }: Connection,
-  { plan, disk, uploadId }: { plan: Plan; disk: PlannedDisk; uploadId: string },
+  where: { Bucket: string; Key: string; UploadId: string },
 ): Promise<number> {
-  const where = { Bucket: plan.temporaryBucket, Key: disk.objectKey, UploadId: uploadId };
   let bytes = 0;
   let marker: string | undefined;
   try {

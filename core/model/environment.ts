@@ -13,6 +13,12 @@ export const environmentSchema = z.object({
   IMPORT_ROLE_NAME: z.string().min(1),
   /** Whether the stack may pass any role to EC2, so that a target can get an instance profile. */
   INSTANCE_PROFILES: z.enum(['allowed', 'none']),
+  /** Instance profile of the helper appliance, and the id of the role in it. */
+  HELPER_PROFILE_NAME: z.string().min(1),
+  HELPER_ROLE_ID: z.string().min(1),
+  /** The helper appliance's program with its own Node.js, for arm64: `s3://bucket/key`, and the archive's SHA-256. */
+  HELPER_BUNDLE_URL: z.string().startsWith('s3://'),
+  HELPER_BUNDLE_SHA256: z.string().regex(/^[0-9a-f]{64}$/),
   /** Account of the stack; with the region part of account-regional bucket names. */
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readBackSchema } from './helper.ts';
 import {
   architectureSchema,
   bootModeSchema,
@@ -11,7 +12,7 @@ import { findingSchema, volumeTypeSchema } from './request.ts';
 
 const tagsSchema = z.record(z.string(), z.string());
 
-/** How one disk becomes a volume. Part n (from 1) of its RAW object is segments [(n-1)·partSegments, n·partSegments). */
+/** How one disk becomes a volume. */
 export const plannedDiskSchema = z.strictObject({
   id: diskIdSchema,
   boot: z.boolean(),
@@ -19,12 +20,17 @@ export const plannedDiskSchema = z.strictObject({
   volumeGiB: z.number().int().positive(),
   segmentBytes: bytesSchema,
   segmentCount: z.number().int().positive(),
-  /** Segments in one upload part. */
-  partSegments: z.number().int().positive(),
-  /** Segments in one batch of work, a multiple of partSegments. */
-  batchSegments: z.number().int().positive(),
-  /** Key of the RAW object in the temporary bucket. */
-  objectKey: z.string(),
+  /** Strategy upload. Part n (from 1) of the RAW object is segments [(n-1)·partSegments, n·partSegments). */
+  upload: z
+    .strictObject({
+      /** Segments in one upload part. */
+      partSegments: z.number().int().positive(),
+      /** Segments in one batch of work, a multiple of partSegments. */
+      batchSegments: z.number().int().positive(),
+      /** Key of the RAW object in the temporary bucket. */
+      objectKey: z.string(),
+    })
+    .optional(),
   deviceName: z.string(),
   volumeType: volumeTypeSchema,
   iops: z.number().int().optional(),
@@ -77,6 +83,34 @@ export const plannedTargetSchema = z.strictObject({
   launchImage: launchImageSchema,
 });
 
+/** How the disks become volumes, and why so. */
+export const plannedStrategySchema = z.discriminatedUnion('name', [
+  z.strictObject({
+    name: z.literal('upload'),
+    reason: z.string(),
+    temporaryBucket: z.string(),
+    /** Size of the all-zero object that all-zero parts are copied from: the largest part of any disk. */
+    zeroObjectBytes: bytesSchema,
+  }),
+  z.strictObject({
+    name: z.literal('helper'),
+    reason: z.string(),
+    /** In order of preference: the next one is tried where EC2 has no room for the one before. */
+    instanceTypes: z.array(z.string()).min(1),
+    instanceTypeReason: z.string(),
+    imageId: z.string(),
+    imageRootDeviceName: z.string(),
+    subnetId: z.string(),
+    /** The request's; absent where the restore makes one that lets out to S3 only. */
+    securityGroupIds: z.array(z.string()).min(1).optional(),
+    /** Prefix list of S3 in this Region. */
+    s3PrefixListId: z.string(),
+    /** Id of the helper's role: with the instance's id the name of its folder in the control bucket. */
+    roleId: z.string(),
+    readBack: readBackSchema,
+  }),
+]);
+
 /** Everything a restore will do, decided before anything is created; kept at {@link planKey}. */
 export const planSchema = z.strictObject({
   restoreId: z.string(),
@@ -94,11 +128,7 @@ export const planSchema = z.strictObject({
     platform: platformSchema,
     operatingSystem: z.string().optional(),
   }),
-  strategy: z.literal('upload'),
-  strategyReason: z.string(),
-  temporaryBucket: z.string(),
-  /** Size of the all-zero object that all-zero parts are copied from: the largest part of any disk. */
-  zeroObjectBytes: bytesSchema,
+  strategy: plannedStrategySchema,
   target: plannedTargetSchema,
   disks: z.array(plannedDiskSchema).min(1),
   warnings: z.array(findingSchema),
@@ -107,6 +137,7 @@ export const planSchema = z.strictObject({
 });
 
 export type PlannedDisk = z.infer<typeof plannedDiskSchema>;
+export type PlannedStrategy = z.infer<typeof plannedStrategySchema>;
 export type PlannedTarget = z.infer<typeof plannedTargetSchema>;
 export type LaunchImage = z.infer<typeof launchImageSchema>;
 export type Plan = z.infer<typeof planSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readBackSchema } from './helper.ts';
 import { parseRestoreId, parseRestorePointId, type RestoreId, type RestorePointId } from './ids.ts';
 import { checked, diskIdSchema, workloadNameSchema } from './manifest.ts';
 
@@ -73,6 +74,27 @@ const diskSchema = z.strictObject({
     .optional(),
 });
 
+const helperSchema = z.strictObject({
+  instanceType: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Type of the helper appliance, of architecture arm64; default: chosen by the plan'),
+  subnetId: awsId('subnet')
+    .optional()
+    .describe('In the zone of the target’s subnet, with a route to S3; default: the target’s subnet'),
+  securityGroupIds: z
+    .array(awsId('sg'))
+    .min(1)
+    .optional()
+    .describe(
+      'Must let out to S3 (TCP 443); default: a group made for this restore, which lets out to S3 only',
+    ),
+  readBack: readBackSchema
+    .default('sample')
+    .describe('How much is read back from the volumes and compared: a sample of blocks, or all of them'),
+});
+
 /** What a caller asks for. Shared by the state machine, the command line and the documentation. */
 export const restoreRequestSchema = z.strictObject({
   restoreId: z
@@ -86,12 +108,13 @@ export const restoreRequestSchema = z.strictObject({
     .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/.*)?$/, 'must be of the form s3://bucket/prefix')
     .optional()
     .describe('Default: the stack’s own repository'),
-  strategy: z.enum(['auto', 'upload']).default('auto').describe('How the disks become volumes'),
+  strategy: z.enum(['auto', 'upload', 'helper']).default('auto').describe('How the disks become volumes'),
   target: targetSchema.prefault({}),
   disks: z
     .array(diskSchema)
     .default([])
     .describe('Settings of single disks; a disk that is not named gets the source volume’s settings'),
+  helper: helperSchema.prefault({}).describe('The helper appliance of strategy helper'),
   reason: z.string().max(1000).optional().describe('Kept with the result'),
   onFailure: z
     .enum(['cleanUp', 'keep'])

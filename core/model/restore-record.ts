@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { diskReportSchema } from './helper.ts';
 
 /*
  * What lies in the control bucket about one restore:
@@ -34,13 +35,15 @@ export const ledgerKindSchema = z.enum([
   'security-group',
   'instance',
   'attachment',
+  'order',
   'start',
 ]);
 
 /**
  * One thing a restore makes. Written as an intent before the thing is made; every later moment is added to it.
  * Names: the disk's id for what belongs to a disk, `launch` and `placeholder-root` for the launch image's parts
- * and the root it brought, `target`, `temporary`, `isolated` for the others.
+ * and the root it brought, `target`, `temporary`, `isolated` for the others. The first helper is `helper-1`, the one
+ * that replaces it `helper-2`; a disk's attachment to it is `helper-1.<disk id>`; its security group is `helper`.
  */
 export const ledgerEntrySchema = z.strictObject({
   kind: ledgerKindSchema,
@@ -95,6 +98,14 @@ export const resultSchema = z.strictObject({
       startProblem: z.string().optional(),
       statusChecks: z.enum(['ok', 'not passed']).optional(),
       consoleOutput: z.string().optional(),
+    })
+    .optional(),
+  /** What the helper appliance did, where there was one. */
+  helper: z
+    .strictObject({
+      /** More than one where the first had to be replaced. */
+      instanceIds: z.array(z.string()),
+      disks: z.array(diskReportSchema),
     })
     .optional(),
   volumes: z.array(

@@ -8,6 +8,7 @@ import { DefinitionBody, type IChainable, LogLevel, StateMachine } from 'aws-cdk
 import { Construct } from 'constructs';
 import { temporaryBucketPattern } from '../../core/model/temporary-bucket.ts';
 import { makeFunctions } from '../constructs/functions.ts';
+import { HelperAppliance } from '../constructs/helper-appliance.ts';
 import { Steps } from '../constructs/steps.ts';
 import { stepPermissions } from '../permissions.ts';
 import { cleanUpWorkflow } from '../workflows/clean-up.ts';
@@ -32,6 +33,11 @@ export class LandfallStack extends Stack {
     const temporaryBuckets = temporaryBucketPattern({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION });
     const temporaryBucketArn = `arn:${Aws.PARTITION}:s3:::${temporaryBuckets}`;
     const importRole = this.#importRole(temporaryBucketArn);
+    const repositoryBucketArns = [
+      repository.bucketArn,
+      ...(props.repositoryBuckets ?? []).map((name) => `arn:${Aws.PARTITION}:s3:::${name}`),
+    ];
+    const helper = new HelperAppliance(this, 'Helper', { controlBucket: control, repositoryBucketArns });
     const functions = makeFunctions(this, {
       codeFolder: props.codeFolder,
       environment: {
@@ -39,14 +45,15 @@ export class LandfallStack extends Stack {
         REPOSITORY_URL: repository.s3UrlForObject(),
         IMPORT_ROLE_NAME: importRole.roleName,
         INSTANCE_PROFILES: instanceProfileRoles.length > 0 ? 'allowed' : 'none',
+        HELPER_PROFILE_NAME: helper.profile.instanceProfileName,
+        HELPER_ROLE_ID: helper.role.roleId,
+        HELPER_BUNDLE_URL: helper.bundleUrl,
+        HELPER_BUNDLE_SHA256: helper.bundleSha256,
         ACCOUNT_ID: Aws.ACCOUNT_ID,
       },
       permissions: stepPermissions({
         controlBucket: control,
-        repositoryBucketArns: [
-          repository.bucketArn,
-          ...(props.repositoryBuckets ?? []).map((name) => `arn:${Aws.PARTITION}:s3:::${name}`),
-        ],
+        repositoryBucketArns,
         importRoleArn: importRole.roleArn,
         instanceProfileRoles,
         temporaryBucketArn,

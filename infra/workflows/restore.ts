@@ -15,7 +15,7 @@ import type { Steps } from '../constructs/steps.ts';
 import { cleanUp, restoreOutcome } from './clean-up.ts';
 import { DISK, EXECUTION, RESTORE } from './payloads.ts';
 import { prepareTarget } from './prepare-target.ts';
-import { restoreDisks } from './restore-disks.ts';
+import { restoreDisks } from './upload-disks.ts';
 
 /**
  * The restore, top to bottom. Everything up to hand-over is one attempt: whatever fails in it is undone, and the

@@ -1,12 +1,12 @@
 import { type CompletedPart, ListPartsCommand } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
-import type { PlannedDisk } from '../../core/model/plan.ts';
-import { markReady, plannedDisk, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
+import { markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
 import { completeUpload, objectSize } from './upload/complete.ts';
 import { partsOf } from './upload/parts.ts';
+import { plannedUpload, type UploadedDisk, uploadedDisk } from './upload/planned.ts';
 
 /** The parts in S3 do not add up to the disk. */
 export class UploadIncomplete extends LandfallError {
@@ -18,8 +18,8 @@ const inputSchema = restoreContextSchema.extend({ diskId: z.string(), uploadId: 
 /** Completes a disk's RAW object from the parts that S3 lists, after holding each one's size against the plan. */
 export const handler = makeStep(inputSchema, async ({ diskId, uploadId, ...context }) => {
   const plan = await readPlan(context);
-  const disk = plannedDisk(plan, diskId);
-  const object = { Bucket: plan.temporaryBucket, Key: disk.objectKey };
+  const disk = uploadedDisk(plan, diskId);
+  const object = { Bucket: plannedUpload(plan).temporaryBucket, Key: disk.objectKey };
   // An earlier try may have completed it and lost the answer.
   if ((await objectSize(object)) !== disk.size) {
     const parts = await listParts({ ...object, UploadId: uploadId });
@@ -49,7 +49,7 @@ async function listParts(upload: { Bucket: string; Key: string; UploadId: string
   return parts;
 }
 
-function checkParts(disk: PlannedDisk, listed: readonly ListedPart[]): void {
+function checkParts(disk: UploadedDisk, listed: readonly ListedPart[]): void {
   const sizes = new Map(listed.map(({ PartNumber, Size }) => [PartNumber, Size]));
   for (const { number, bytes } of partsOf(disk, 0, disk.segmentCount)) {
     if (sizes.get(number) === bytes) continue;

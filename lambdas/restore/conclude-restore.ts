@@ -94,7 +94,7 @@ function factsOf(
   return {
     restorePoint: plan.restorePoint,
     workload: plan.workload.name,
-    strategy: plan.strategy,
+    strategy: plan.strategy.name,
     startedAt: plan.startedAt,
     ...(plan.reason === undefined ? {} : { reason: plan.reason }),
   };

@@ -19,6 +19,7 @@ import {
 } from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { environment, makeStep } from '../runtime/step.ts';
+import { plannedUpload } from './upload/planned.ts';
 
 // Only a last safety net: an import may queue for days, and clean-up removes the bucket long before.
 const LIFECYCLE_DAYS = 30;
@@ -27,7 +28,7 @@ const entry = { kind: 'bucket', name: 'temporary' } as const;
 
 /** Creates the restore's own bucket: private, encrypted, tagged, emptied by itself after a month at the latest. */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const { temporaryBucket } = await readPlan(context);
+  const { temporaryBucket } = plannedUpload(await readPlan(context));
   const intendedAt = await makeBucket(context, temporaryBucket);
   // Not part of making it: what is refused here must not look as if there were no bucket.
   await protectBucket(temporaryBucket, temporaryTags(context, entry, intendedAt));

@@ -8,6 +8,7 @@ import { readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
 import { completeUpload, objectSize, PART_CHECKSUM } from './upload/complete.ts';
+import { plannedUpload } from './upload/planned.ts';
 import { ZERO_OBJECT_KEY } from './upload/zero-object.ts';
 
 // The only zeros that are ever sent; the zero object is made of server-side copies of them.
@@ -17,7 +18,7 @@ const COPIES_IN_FLIGHT = 8;
 
 /** Makes the all-zero object that all-zero parts are copied from, without sending its size. */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const { temporaryBucket: Bucket, zeroObjectBytes } = await readPlan(context);
+  const { temporaryBucket: Bucket, zeroObjectBytes } = plannedUpload(await readPlan(context));
   if ((await objectSize({ Bucket, Key: ZERO_OBJECT_KEY })) === zeroObjectBytes)
     return { bytes: zeroObjectBytes };
   const seedBytes = Math.min(SEED_BYTES, zeroObjectBytes);

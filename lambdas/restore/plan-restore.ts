@@ -5,7 +5,6 @@ import type { Manifest } from '../../core/model/manifest.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import { parseRestoreRequest, type RestoreRequest, shown } from '../../core/model/request.ts';
 import { planKey } from '../../core/model/restore-record.ts';
-import { temporaryBucketName } from '../../core/model/temporary-bucket.ts';
 import {
   findRestorePoint,
   type Repository,
@@ -16,9 +15,10 @@ import { claimRestore } from '../runtime/claim.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
 import { openRepositoryAt } from '../runtime/repository.ts';
 import { environment, makeStep } from '../runtime/step.ts';
-import { largestPartBytes, planDisks } from './plan/disks.ts';
+import { planDisks } from './plan/disks.ts';
 import { BadRequest, Findings } from './plan/findings.ts';
 import { chooseLaunchImage } from './plan/launch-image.ts';
+import { planStrategy, type StrategyPlan } from './plan/strategy.ts';
 import { planTarget } from './plan/target.ts';
 
 const inputSchema = z.object({
@@ -61,23 +61,18 @@ export const handler = makeStep(inputSchema, async (input) => {
       platform: workload.platform,
       ...(workload.operatingSystem === undefined ? {} : { operatingSystem: workload.operatingSystem }),
     },
-    strategy: 'upload',
-    strategyReason:
-      request.strategy === 'auto' ? 'the only strategy this version has' : 'the request asks for it',
-    temporaryBucket: temporaryBucketName(
-      { restoreId, attempt },
-      { accountId: environment().ACCOUNT_ID, region: environment().AWS_REGION },
-    ),
-    zeroObjectBytes: largestPartBytes(decided.disks),
-    ...decided,
+    strategy: decided.strategy({ restoreId, attempt }),
+    target: decided.target,
+    disks: decided.disks,
     warnings: findings.warnings,
     ...(request.reason === undefined ? {} : { reason: request.reason }),
     onFailure: request.onFailure,
   };
-  const { disks, target } = await writePlanOnce(plan);
+  const { disks, strategy, target } = await writePlanOnce(plan);
   return {
     restoreId,
     attempt,
+    strategy: strategy.name,
     disks: disks.map(({ id }) => ({ diskId: id })),
     launchImage: target.launchImage.kind,
     powerOn: target.powerOn,
@@ -140,11 +135,9 @@ function selectorOf({ restorePoint }: RestoreRequest): Parameters<typeof findRes
   return { workload, at: at === 'latest' ? 'latest' : new Date(at) };
 }
 
-async function decide(
-  manifest: Manifest,
-  request: RestoreRequest,
-  findings: Findings,
-): Promise<Pick<Plan, 'target' | 'disks'>> {
+type Decided = Pick<Plan, 'target' | 'disks'> & Pick<StrategyPlan, 'strategy'>;
+
+async function decide(manifest: Manifest, request: RestoreRequest, findings: Findings): Promise<Decided> {
   const { workload } = manifest;
   if (workload.kind !== 'ec2') {
     findings.error(
@@ -156,11 +149,12 @@ async function decide(
   }
   const launchImage = await chooseLaunchImage(workload, request, findings);
   const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
-  const disks = planDisks(manifest, request, { rootDeviceName, findings });
-  const target = await planTarget({ workload, request, launchImage, diskCount: disks.length, findings });
+  const planned = planDisks(manifest, request, { rootDeviceName, findings });
+  const target = await planTarget({ workload, request, launchImage, diskCount: planned.length, findings });
+  const { disks, strategy } = await planStrategy({ request, disks: planned, target, findings });
   findings.throwErrors();
   if (!target) throw new TypeError('the target was not decided, and no finding says why');
-  return { target, disks };
+  return { target, disks, strategy };
 }
 
 /** A step that runs twice must not change its mind: the first plan stands, and is returned. */

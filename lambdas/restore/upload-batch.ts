@@ -5,11 +5,12 @@ import { LandfallError } from '../../core/model/errors.ts';
 import { parseDiskId, parseRestorePointId } from '../../core/model/ids.ts';
 import { type DiskReader, openDisk, readManifest } from '../../core/repository/index.ts';
 import { nameAwsError } from '../runtime/aws-errors.ts';
-import { plannedDisk, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
+import { readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { openRepositoryAt } from '../runtime/repository.ts';
 import { s3 } from '../runtime/s3.ts';
 import { makeStep } from '../runtime/step.ts';
 import { type Part, partsOf } from './upload/parts.ts';
+import { plannedUpload, uploadedDisk } from './upload/planned.ts';
 import { MIN_COPY_SOURCE_BYTES, ZERO_OBJECT_KEY } from './upload/zero-object.ts';
 
 const inputSchema = restoreContextSchema.extend({
@@ -39,7 +40,7 @@ interface Upload {
  */
 export const handler = makeStep(inputSchema, async ({ diskId, uploadId, from, to, ...context }) => {
   const plan = await readPlan(context);
-  const disk = plannedDisk(plan, diskId);
+  const disk = uploadedDisk(plan, diskId);
   const repository = await openRepositoryAt(plan.repository);
   const id = parseRestorePointId(plan.restorePoint);
   const reader = await openDisk(repository, {
@@ -48,7 +49,12 @@ export const handler = makeStep(inputSchema, async ({ diskId, uploadId, from, to
     diskId: parseDiskId(diskId),
     memoryBytes: READ_MEMORY_BYTES,
   });
-  const upload: Upload = { bucket: plan.temporaryBucket, key: disk.objectKey, uploadId, reader };
+  const upload: Upload = {
+    bucket: plannedUpload(plan).temporaryBucket,
+    key: disk.objectKey,
+    uploadId,
+    reader,
+  };
   const parts = partsOf(disk, from, to);
   const finished = await finishedParts(upload, parts);
   const waiting = parts.filter(({ number, bytes }) => finished.get(number) !== bytes);

@@ -12,6 +12,7 @@ describe('a restore request', () => {
         strategy: 'auto',
         target: { tags: {}, powerOn: true },
         disks: [],
+        helper: { readBack: 'sample' },
         onFailure: 'cleanUp',
       },
     });

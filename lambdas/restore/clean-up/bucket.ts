@@ -10,12 +10,13 @@ import {
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { readPlan } from '../../runtime/ledger.ts';
 import { s3 } from '../../runtime/s3.ts';
+import { plannedUpload } from '../upload/planned.ts';
 import { going, notFound, type Removal, type Removing, whyNot } from './removal.ts';
 
 /** Empties and deletes the temporary bucket, unfinished uploads included. */
 export async function removeBucket(removing: Removing): Promise<Removal> {
   const { context, entry } = removing;
-  const Bucket = entry.resourceId ?? (await readPlan(context)).temporaryBucket;
+  const Bucket = entry.resourceId ?? plannedUpload(await readPlan(context)).temporaryBucket;
   try {
     const tags = await bucketTags(Bucket);
     // Cut off before it was tagged: its name holds restore and attempt, in a namespace of our own.

@@ -1,4 +1,4 @@
-import { type Bytes, wholeGiB } from '../../../core/model/ids.ts';
+import { wholeGiB } from '../../../core/model/ids.ts';
 import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
 import type { PlannedDisk } from '../../../core/model/plan.ts';
 import { isReservedTag, type RestoreRequest, volumeTypeSchema } from '../../../core/model/request.ts';
@@ -6,19 +6,9 @@ import { environment } from '../../runtime/step.ts';
 import type { Findings } from './findings.ts';
 import { checkVolumeSettings } from './volume-limits.ts';
 
-// ImportSnapshot takes disk images of less than 8 TiB without a manifest file (VM Import/Export User Guide).
-const UPLOAD_LIMIT_BYTES = 8 * 1024 ** 4;
-// S3's limits for a multipart upload.
-const MAX_PARTS = 10_000;
-const MIN_PART_BYTES = 5 * 1024 ** 2;
-// One batch is one Lambda run: 16 GiB take under four minutes at a Lambda's 75 MiB/s, of its fifteen.
-const MAX_BATCH_BYTES = 16 * 1024 ** 3;
-// Fewer segments in a batch where the disk is small, so that many Lambdas share even a small disk.
-const WANTED_BATCHES = 32;
-
 type DiskRequest = RestoreRequest['disks'][number];
 
-/** Decides for every disk of the restore point how it is uploaded and what its volume is like. */
+/** Decides for every disk of the restore point what its volume is like. */
 export function planDisks(
   { workload, disks }: Manifest,
   request: RestoreRequest,
@@ -34,52 +24,17 @@ export function planDisks(
   });
   return inOrder.map((disk) => {
     const field = fieldOf(request, disk.id);
-    if (disk.size >= UPLOAD_LIMIT_BYTES) {
-      findings.error(
-        field,
-        `${disk.size} bytes`,
-        'strategy upload takes disks of less than 8 TiB (the limit of ImportSnapshot)',
-        'Write this disk to a volume with "landfall restore --to DEVICE" on an instance',
-      );
-    }
     return {
       id: disk.id,
       boot: disk.boot,
       size: disk.size,
       deviceName: deviceNames.get(disk.id) ?? rootDeviceName,
-      objectKey: `disks/${disk.id}.raw`,
-      ...planParts(disk),
+      segmentBytes: disk.segmentBytes,
+      segmentCount: Math.ceil(disk.size / disk.segmentBytes),
       ...planVolume(disk, wishes.get(disk.id), { field, findings }),
       tags: withoutReservedTags(disk.volume?.tags ?? {}),
     };
   });
-}
-
-/** Splits a disk into upload parts and batches of them. */
-export function planParts({
-  size,
-  segmentBytes,
-}: Pick<ManifestDisk, 'size' | 'segmentBytes'>): Pick<
-  PlannedDisk,
-  'segmentBytes' | 'segmentCount' | 'partSegments' | 'batchSegments'
-> {
-  const segmentCount = Math.ceil(size / segmentBytes);
-  const partSegments = Math.max(
-    Math.ceil(segmentCount / MAX_PARTS),
-    Math.ceil(MIN_PART_BYTES / segmentBytes),
-  );
-  const parts = Math.ceil(segmentCount / partSegments);
-  const mostParts = Math.max(1, Math.floor(MAX_BATCH_BYTES / (partSegments * segmentBytes)));
-  const batchParts = Math.min(mostParts, Math.ceil(parts / WANTED_BATCHES));
-  return { segmentBytes, segmentCount, partSegments, batchSegments: batchParts * partSegments };
-}
-
-/** Size of the largest part of any disk: what the all-zero object must hold. */
-export function largestPartBytes(disks: readonly PlannedDisk[]): Bytes {
-  const sizes = disks.map(({ partSegments, segmentBytes, size }) =>
-    Math.min(partSegments * segmentBytes, size),
-  );
-  return Math.max(...sizes) as Bytes;
 }
 
 function planVolume(
@@ -151,7 +106,8 @@ function checkDiskNames(disks: Manifest['disks'], request: RestoreRequest, findi
   }
 }
 
-function fieldOf(request: RestoreRequest, diskId: string): string {
+/** The request's field for a disk, or the disk's name where the request has none. */
+export function fieldOf(request: RestoreRequest, diskId: string): string {
   const index = request.disks.findIndex(({ id }) => id === diskId);
   return index < 0 ? `disk ${diskId}` : `disks[${index}]`;
 }

@@ -1,4 +1,4 @@
-import type { PlannedDisk } from '../../../core/model/plan.ts';
+import type { UploadedDisk } from './planned.ts';
 
 export interface Part {
   readonly number: number;
@@ -9,7 +9,7 @@ export interface Part {
 
 /** The parts that the segments [from, to) of a disk make up; part numbers count from 1 over the whole disk. */
 export function partsOf(
-  { size, segmentBytes, partSegments }: Pick<PlannedDisk, 'size' | 'segmentBytes' | 'partSegments'>,
+  { size, segmentBytes, partSegments }: Pick<UploadedDisk, 'size' | 'segmentBytes' | 'partSegments'>,
   from: number,
   to: number,
 ): Part[] {
