@@ -13,6 +13,8 @@ export interface AssemblyStack {
   readonly templateText: string;
   /** File assets by the key that the template knows them by. */
   readonly assets: ReadonlyMap<string, FileAsset>;
+  /** Assets that are single files, as they are to lie in S3 before anything of the stack is made. */
+  readonly files: readonly PublishedFile[];
   /** Construct paths by logical id, for messages. */
   readonly constructs: ReadonlyMap<string, string>;
 }
@@ -21,6 +23,14 @@ export interface FileAsset {
   /** Absolute path of a file or folder. */
   readonly path: string;
   readonly packaging: string;
+}
+
+/** A file asset and a place for it in S3; `${AWS::AccountId}` and the like in it are not replaced yet. */
+export interface PublishedFile {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly bucketName: string;
+  readonly objectKey: string;
 }
 
 const metadataSchema = z.record(
@@ -50,7 +60,7 @@ const assetsSchema = z.looseObject({
       z.string(),
       z.looseObject({
         source: z.looseObject({ path: z.string().optional(), packaging: z.string().default('file') }),
-        destinations: z.record(z.string(), z.looseObject({ objectKey: z.string() })),
+        destinations: z.record(z.string(), z.looseObject({ bucketName: z.string(), objectKey: z.string() })),
       }),
     )
     .default({}),
@@ -110,10 +120,8 @@ interface StackArtifact {
 
 async function readStack(folder: string, { id, artifact, artifacts }: StackArtifact): Promise<AssemblyStack> {
   const stackName = artifact.properties?.stackName ?? id;
-  const templateText = await readFile(
-    join(folder, artifact.properties?.templateFile ?? `${id}.template.json`),
-    'utf8',
-  );
+  const templateFile = resolve(folder, artifact.properties?.templateFile ?? `${id}.template.json`);
+  const templateText = await readFile(templateFile, 'utf8');
   const parsed = templateSchema.safeParse(JSON.parse(templateText));
   if (!parsed.success) {
     throw new UndeployableAssembly(
@@ -121,20 +129,38 @@ async function readStack(folder: string, { id, artifact, artifacts }: StackArtif
     );
   }
   const assets = new Map<string, FileAsset>();
+  const files: PublishedFile[] = [];
   for (const dependency of artifact.dependencies) {
     const manifest = artifacts[dependency];
     if (manifest?.type === ASSETS && manifest.properties?.file) {
-      await readAssets(folder, manifest.properties.file, assets);
+      await readAssets(folder, manifest.properties.file, { assets, files });
     }
   }
   const constructs = new Map([
     ...constructsIn(artifact.metadata),
     ...constructsIn(await additionalMetadata(folder, artifact)),
   ]);
-  return { stackName, template: parsed.data, templateText, assets, constructs };
+  return {
+    stackName,
+    template: parsed.data,
+    templateText,
+    assets,
+    // CloudFormation would take its template from S3; here it is read where it lies.
+    files: files.filter(({ path }) => path !== templateFile),
+    constructs,
+  };
 }
 
-async function readAssets(folder: string, file: string, assets: Map<string, FileAsset>): Promise<void> {
+interface FoundAssets {
+  readonly assets: Map<string, FileAsset>;
+  readonly files: PublishedFile[];
+}
+
+async function readAssets(
+  folder: string,
+  file: string,
+  { assets, files: found }: FoundAssets,
+): Promise<void> {
   const { files, dockerImages } = assetsSchema.parse(JSON.parse(await readFile(join(folder, file), 'utf8')));
   if (Object.keys(dockerImages).length > 0)
     throw new UndeployableAssembly(['Docker image assets are not simulated']);
@@ -142,7 +168,10 @@ async function readAssets(folder: string, file: string, assets: Map<string, File
     if (source.path === undefined)
       throw new UndeployableAssembly([`${file}: an asset without a path is not simulated`]);
     const asset: FileAsset = { path: resolve(folder, source.path), packaging: source.packaging };
-    for (const { objectKey } of Object.values(destinations)) assets.set(objectKey, asset);
+    for (const { bucketName, objectKey } of Object.values(destinations)) {
+      assets.set(objectKey, asset);
+      if (asset.packaging === 'file') found.push({ path: asset.path, bucketName, objectKey });
+    }
   }
 }
 

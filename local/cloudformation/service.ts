@@ -8,6 +8,7 @@ import { readAssembly } from './assembly.ts';
 import type { DeploymentOptions } from './deployment.ts';
 import { applyStack, planStack } from './deployment.ts';
 import { makeOperations } from './operations.ts';
+import { checkFiles, publishFiles } from './publish-files.ts';
 import type { StackRecord } from './stacks.ts';
 import { openStacks } from './stacks.ts';
 import { eventTypes } from './types/events.ts';
@@ -15,7 +16,7 @@ import { iamTypes } from './types/iam.ts';
 import { inertTypes } from './types/inert.ts';
 import { functionTypes } from './types/lambda.ts';
 import type { BucketStore } from './types/s3.ts';
-import { bucketTypes } from './types/s3.ts';
+import { bucketTypes, makeBucketCalls } from './types/s3.ts';
 import { machineTypes } from './types/step-functions.ts';
 
 export interface CloudFormationOptions {
@@ -59,12 +60,13 @@ export async function makeCloudFormationService(
   const { accountId, region } = context;
   const stacks = await openStacks(join(context.stateFolder, 'cloudformation'));
   const { log } = services;
+  const s3 = makeBucketCalls(services.s3);
   const options: DeploymentOptions = {
     context,
     stacks,
     log,
     types: {
-      ...bucketTypes({ ...services, region }),
+      ...bucketTypes({ s3, region, log }),
       ...functionTypes(services),
       ...machineTypes(services),
       ...iamTypes({ ...services, accountId }),
@@ -77,6 +79,9 @@ export async function makeCloudFormationService(
   async function deploy(assemblyFolder: string): Promise<DeployedStack[]> {
     const assembly = await readAssembly(assemblyFolder);
     const plans = assembly.map((stack) => planStack(stack, options));
+    const files = assembly.flatMap((stack) => stack.files);
+    await checkFiles(files);
+    await publishFiles(files, s3, context);
     const deployed: DeployedStack[] = [];
     for (const plan of plans) deployed.push(asDeployed(await applyStack(plan, options)));
     return deployed;

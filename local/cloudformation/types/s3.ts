@@ -14,8 +14,15 @@ export interface BucketStore extends Service {
   bucketExists(bucket: string): boolean;
 }
 
+/** S3's own operations, as deploying a stack calls them. */
+export interface BucketCalls {
+  bucketExists(bucket: string): boolean;
+  objectExists(bucket: string, key: string): Promise<boolean>;
+  call(operation: string, input: Record<string, unknown>): Promise<void>;
+}
+
 export interface BucketTypesOptions {
-  readonly s3: BucketStore;
+  readonly s3: BucketCalls;
   readonly region: string;
   readonly log: (line: string) => void;
 }
@@ -64,13 +71,30 @@ const bucketProperties = z.strictObject({
 
 const bucketPolicyProperties = z.strictObject({ Bucket: z.string(), PolicyDocument: policyDocument });
 
-/** AWS::S3::Bucket and AWS::S3::BucketPolicy, through S3's own operations. */
-export function bucketTypes({ s3, region, log }: BucketTypesOptions): Record<string, ResourceType> {
+export function makeBucketCalls(s3: BucketStore): BucketCalls {
   const call = async (operation: string, input: Record<string, unknown>): Promise<void> => {
     const run = s3.operations[operation];
     if (!run) throw new Error(`the simulated S3 has no operation ${operation}`);
     await run(input, CLOUDFORMATION_CALL);
   };
+  return {
+    bucketExists: (bucket) => s3.bucketExists(bucket),
+    async objectExists(Bucket, Key) {
+      try {
+        await call('HeadObject', { Bucket, Key });
+        return true;
+      } catch (error) {
+        if (error instanceof AwsError && error.statusCode === 404) return false;
+        throw error;
+      }
+    },
+    call,
+  };
+}
+
+/** AWS::S3::Bucket and AWS::S3::BucketPolicy, through S3's own operations. */
+export function bucketTypes({ s3, region, log }: BucketTypesOptions): Record<string, ResourceType> {
+  const { call } = s3;
   return {
     'AWS::S3::Bucket': {
       plan(declared) {
