@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { z } from 'zod';
 import { bundleLambdas } from './bundle.ts';
+import { buildHelperBundle } from './helper-bundle.ts';
 import { LandfallStack } from './stacks/landfall-stack.ts';
 
 const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -19,6 +20,7 @@ const listOf = (context: string): string[] =>
 new LandfallStack(app, 'Landfall', {
   description: 'Landfall: restores backed-up machines to Amazon EC2',
   codeFolder: bundleLambdas(join(projectFolder, 'build', 'lambdas')),
+  helperBundle: buildHelperBundle(join(projectFolder, 'build', 'helper')),
   repositoryBuckets: listOf('repositoryBuckets'),
   instanceProfileRoles: listOf('instanceProfileRoles'),
 });

@@ -1,9 +1,12 @@
-import { Aws } from 'aws-cdk-lib';
 import { InstanceProfile, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
+import { sha256OfFile } from '../helper-bundle.ts';
 
 export interface HelperApplianceProps {
+  /** File of the bundle, a gzipped tar archive. */
+  readonly bundle: string;
   readonly controlBucket: IBucket;
   /** ARNs of the buckets that repositories may lie in. */
   readonly repositoryBucketArns: readonly string[];
@@ -16,11 +19,16 @@ export interface HelperApplianceProps {
 export class HelperAppliance extends Construct {
   readonly role: Role;
   readonly profile: InstanceProfile;
-  readonly bundleUrl = `s3://not-built-yet-${Aws.ACCOUNT_ID}/bundle.tar.gz`;
-  readonly bundleSha256 = '0'.repeat(64);
+  /** `s3://bucket/key` of the bundle. */
+  readonly bundleUrl: string;
+  /** Of the bundle's bytes: an appliance runs nothing else. */
+  readonly bundleSha256: string;
 
   constructor(scope: Construct, id: string, props: HelperApplianceProps) {
     super(scope, id);
+    const bundle = new Asset(this, 'Bundle', { path: props.bundle });
+    this.bundleUrl = bundle.s3ObjectUrl;
+    this.bundleSha256 = sha256OfFile(props.bundle);
     // IAM puts `<role id>:<instance id>` in its place, so that every instance has a folder of its own.
     const ownFolder = `helpers/\${aws:userid}/*`;
     this.role = new Role(this, 'Role', {
@@ -28,6 +36,11 @@ export class HelperAppliance extends Construct {
       description: 'Landfall: helper appliances',
     });
     for (const statement of [
+      // This bundle alone, not all that lies in the assets' bucket (which Asset.grantRead would allow).
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [bundle.bucket.arnForObjects(bundle.s3ObjectKey)],
+      }),
       new PolicyStatement({
         actions: ['s3:GetObject'],
         resources: props.repositoryBucketArns.map((arn) => `${arn}/*`),

@@ -17,6 +17,8 @@ import { restoreWorkflow } from '../workflows/restore.ts';
 export interface LandfallStackProps extends StackProps {
   /** Folder of the bundled Lambdas. */
   readonly codeFolder: string;
+  /** File of the helper appliance's bundle. */
+  readonly helperBundle: string;
   /** Names of further buckets that repositories to restore from may lie in. */
   readonly repositoryBuckets?: readonly string[];
   /** ARNs of the roles that restored instances may get by their instance profiles; none when absent. */
@@ -37,7 +39,13 @@ export class LandfallStack extends Stack {
       repository.bucketArn,
       ...(props.repositoryBuckets ?? []).map((name) => `arn:${Aws.PARTITION}:s3:::${name}`),
     ];
-    const helper = new HelperAppliance(this, 'Helper', { controlBucket: control, repositoryBucketArns });
+    const helper = new HelperAppliance(this, 'Helper', {
+      bundle: props.helperBundle,
+      controlBucket: control,
+      repositoryBucketArns,
+    });
+    // Orders and reports of appliances that are long gone; of a restore, records and results stay.
+    control.addLifecycleRule({ prefix: 'helpers/', expiration: Duration.days(30) });
     const functions = makeFunctions(this, {
       codeFolder: props.codeFolder,
       environment: {
