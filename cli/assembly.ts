@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError } from './errors.ts';
 import { isAlive } from './process-alive.ts';
@@ -107,7 +107,11 @@ async function sourceFiles(): Promise<string[]> {
       const path = join(PROJECT_FOLDER, name);
       if (!(await stat(path)).isDirectory()) return [path];
       const entries = await readdir(path, { recursive: true, withFileTypes: true });
-      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+      // What is installed there is what a lock file says, which is a source.
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .filter((path) => !relative(PROJECT_FOLDER, path).split(sep).includes('node_modules'));
     }),
   );
   return lists.flat().sort();

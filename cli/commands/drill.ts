@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
+import { readBackSchema } from '../../core/model/helper.ts';
 import { makeBackupRequest, parseDiskFlags } from '../backup/backup-request.ts';
 import { namingFullDisk } from '../disk-full.ts';
 import { takeDrillFolder } from '../drill/drill-folder.ts';
@@ -8,10 +9,11 @@ import { rawDisks } from '../drill/raw-disks.ts';
 import { type Drill, runDrill } from '../drill/run-drill.ts';
 import { unpackSampleMachine } from '../drill/sample-machine.ts';
 import { chooseTimeScale } from '../drill/time-scale.ts';
+import { BadRequest } from '../errors.ts';
 import { type Host, printNote } from '../host.ts';
 import { collect, parsePositive, wholeNumber } from '../option-values.ts';
 import { readFlags } from '../program-flags.ts';
-import { STRATEGIES } from '../restore/request-flags.ts';
+import { READ_BACKS, STRATEGIES, strategySchema } from '../restore/request-flags.ts';
 
 /** Small for the small sample, so that there is something to see: with 1 GiB, the default, its disks have one or two. */
 const SAMPLE_SEGMENT_BYTES = 64 * 1024 ** 2;
@@ -20,6 +22,7 @@ const EXAMPLES = `
 Examples:
   $ landfall drill                                a sample machine that comes with Landfall
   $ landfall drill --disk root.img --disk data.img
+  $ landfall drill --strategy helper              by a helper appliance, whose program is the real one
   $ npm start -- --disk /dev/sdb
 
 The drill runs in a local region of its own under <state folder>/drill, whatever AWS_ENDPOINT_URL says. What it
@@ -27,7 +30,8 @@ leaves there (the restored volumes too) stays until the next drill. Ends with 1 
 
 const flagShape = {
   disk: z.array(z.string()).default([]),
-  strategy: z.enum(['auto', 'upload']).default('auto'),
+  strategy: strategySchema.default('auto'),
+  readBack: readBackSchema.optional(),
   keep: z.boolean().default(false),
   timeScale: z.number().optional(),
   waitMs: z.number().optional(),
@@ -45,7 +49,15 @@ export function makeDrillCommand(host: Host): Command {
       'disk of your own instead of the sample machine’s; may be repeated',
       collect,
     )
-    .addOption(new Option('--strategy <strategy>', 'how disks become volumes').choices(STRATEGIES))
+    .addOption(
+      new Option('--strategy <strategy>', 'how disks become volumes; default: auto').choices(STRATEGIES),
+    )
+    .addOption(
+      new Option(
+        '--read-back <amount>',
+        'how much of the volumes a helper reads back and compares; default: sample',
+      ).choices(READ_BACKS),
+    )
     .option('--keep', 'keep what earlier drills have left, and go on from there')
     .addOption(
       new Option(
@@ -62,13 +74,16 @@ export function makeDrillCommand(host: Host): Command {
     .action(async (_options, command: Command) => {
       const { global, own } = readFlags(command, { host, shape: flagShape });
       const folder = join(global.stateFolder, 'drill');
-      const { strategy, waitMs, keep } = own;
+      const { strategy, readBack, waitMs, keep } = own;
+      if (readBack !== undefined && strategy !== 'helper') {
+        throw new BadRequest('--read-back needs --strategy helper', 'Add it, or leave --read-back out.');
+      }
       const release = await takeDrillFolder(folder, { keep });
       try {
         await namingFullDisk(folder, async () => {
           const machine = await machineOf(host, { disks: own.disk, folder: join(folder, 'sources') });
           const timeScale = own.timeScale ?? machine.timeScale;
-          await runDrill({ ...machine, host, flags: global, folder, strategy, waitMs, timeScale });
+          await runDrill({ ...machine, host, flags: global, folder, strategy, readBack, waitMs, timeScale });
         });
       } finally {
         await release();

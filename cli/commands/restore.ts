@@ -12,7 +12,7 @@ import {
   REPOSITORY_HELP,
   withRepository,
 } from '../repository-location.ts';
-import { makeRestoreRequest, STRATEGIES } from '../restore/request-flags.ts';
+import { makeRestoreRequest, READ_BACKS, STRATEGIES } from '../restore/request-flags.ts';
 import { restoreDiskTo } from '../restore/restore-to.ts';
 import { startAndFollow } from '../restore/start-and-follow.ts';
 import { parsePointFlags, resolvePoint } from '../select-restore-point.ts';
@@ -26,6 +26,9 @@ Examples:
   # as it was then, left stopped, with more settings from a file
   $ landfall restore --workload web01 --at 2026-01-31T08:00:00Z --no-power-on --request restore.json
 
+  # large disks, in a hurry: a helper appliance writes them at the full speed of EBS
+  $ landfall restore --workload web01 --strategy helper --subnet subnet-0b9c8d7e6f5a41302
+
   # one disk onto a file or a device of this machine; no EC2 is involved
   $ landfall restore --workload web01 --disk root --to root.img
   $ landfall restore --point rp-20260115T080000Z-… --disk data --to /dev/sdb --overwrite
@@ -36,6 +39,13 @@ const toShape = {
   to: z.string().optional(),
   disk: z.string().optional(),
   overwrite: z.boolean().optional(),
+};
+
+const helperShape = {
+  helperType: z.string().optional(),
+  helperSubnet: z.string().optional(),
+  helperSecurityGroup: z.array(z.string()).optional(),
+  readBack: z.string().optional(),
 };
 
 const requestShape = {
@@ -54,6 +64,7 @@ const requestShape = {
   powerOn: z.boolean().optional(),
   keepOnFailure: z.boolean().optional(),
   reason: z.string().optional(),
+  ...helperShape,
 };
 
 const flagShape = {
@@ -81,7 +92,9 @@ export function makeRestoreCommand(host: Host): Command {
     .option(REPOSITORY_FLAG, REPOSITORY_HELP)
     .optionsGroup('To EC2:')
     .option('--request <file>', 'restore request as JSON; flags override its fields')
-    .addOption(new Option('--strategy <strategy>', 'how disks become volumes').choices(STRATEGIES))
+    .addOption(
+      new Option('--strategy <strategy>', 'how disks become volumes; default: auto').choices(STRATEGIES),
+    )
     .option('--name <name>', 'name of the instance; default: the machine’s')
     .option('--instance-type <type>', 'default: the source instance’s')
     .option('--subnet <id>', 'default: the source instance’s')
@@ -97,6 +110,22 @@ export function makeRestoreCommand(host: Host): Command {
     .option('--restore-id <id>', 'name of the restore; default: made up')
     .option('--reason <text>', 'kept with the result')
     .option('--no-wait', 'start the restore and do not follow it')
+    .optionsGroup(
+      'With --strategy helper, a small temporary instance that writes the disks onto empty volumes:',
+    )
+    .option('--helper-type <type>', 'its instance type, of arm64; default: chosen by the plan')
+    .option('--helper-subnet <id>', 'in the target’s zone, with a way to S3; default: the target’s subnet')
+    .option(
+      '--helper-security-group <id>',
+      'may be repeated; must let out to S3; default: one made for this restore, which lets out to S3 only',
+      collect,
+    )
+    .addOption(
+      new Option(
+        '--read-back <amount>',
+        'how much of the volumes it reads back and compares; default: sample',
+      ).choices(READ_BACKS),
+    )
     .optionsGroup('To this machine:')
     .option('--to <file|device>', 'write one disk here instead; a new file becomes sparse')
     .option('--disk <id>', 'which disk; may be left out where there is only one')
@@ -151,6 +180,9 @@ async function restoreToEc2(host: Host, { global, own }: Flags): Promise<void> {
   }
   const file = own.request === undefined ? undefined : await readRequestFile(resolve(host.cwd, own.request));
   const unresolved = makeRestoreRequest({ file, flags: own, choice: parsePointFlags(own) });
+  if (unresolved.input.strategy !== 'helper') {
+    refuse(Object.keys(helperShape), { own, because: 'needs --strategy helper' });
+  }
   await startAndFollow({ host, flags: global, unresolved, wait: own.wait });
 }
 

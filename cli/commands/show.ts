@@ -4,6 +4,7 @@ import { type Host, printJson, printLine } from '../host.ts';
 import { readFlags } from '../program-flags.ts';
 import { describeRestore, errorOf, type RestoreStory } from '../restore/describe-restore.ts';
 import { type FoundRestore, findRestore } from '../restore/find-restore.ts';
+import { makeHelperObserver } from '../restore/observe-helper.ts';
 
 const EXAMPLES = `
 Examples:
@@ -14,7 +15,9 @@ Examples:
 export function makeShowCommand(host: Host): Command {
   return new Command('show')
     .summary('tell what happened in a restore')
-    .description('Tells what happened in a restore: phases, instance, volumes, errors, what was cleaned up.')
+    .description(
+      'Tells what happened in a restore: phases, helper appliance, instance, volumes, errors, what was cleaned up.',
+    )
     .argument('<restore>', 'restoreId (then its latest attempt), or an execution by name or ARN')
     .addHelpText('after', EXAMPLES)
     .action(async (restore: string, _options, command: Command) => {
@@ -36,5 +39,8 @@ async function tellStory({ records, restoreId, attempt, execution }: FoundRestor
     records.result(attempt),
   ]);
   const claimState = claim?.attempt === attempt.attempt ? claim.state : undefined;
-  return { restoreId, attempt: attempt.attempt, execution, plan, entries, result, claimState };
+  const helper =
+    plan && result === undefined ? await makeHelperObserver(records)({ plan, entries }) : undefined;
+  const helperReport = helper?.report;
+  return { restoreId, attempt: attempt.attempt, execution, plan, entries, result, helperReport, claimState };
 }

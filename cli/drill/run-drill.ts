@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { RestoreRequest } from '../../core/model/request.ts';
 import type { Region } from '../../local/region.ts';
 import type { BackupRequest } from '../backup/backup-request.ts';
 import { type FinishedBackup, runBackup } from '../backup/run-backup.ts';
@@ -27,7 +28,9 @@ export interface Drill {
   readonly folder: string;
   /** The machine; its disks are raw files or block devices. */
   readonly request: BackupRequest;
-  readonly strategy: 'auto' | 'upload';
+  readonly strategy: RestoreRequest['strategy'];
+  /** How much a helper reads back; default: the request's own. */
+  readonly readBack?: RestoreRequest['helper']['readBack'];
   /** Unit of work; default: the repository's own. */
   readonly segmentBytes?: number;
   /** Factor on the region's durations. */
@@ -108,13 +111,14 @@ async function backUpMachine(drill: Drill, connection: Connection): Promise<Fini
 }
 
 async function restoreMachine(
-  { host, flags, request, strategy }: Drill,
+  { host, flags, request, strategy, readBack }: Drill,
   { connection, backup }: { connection: Connection; backup: FinishedBackup },
 ): Promise<RestoreStory> {
   const records = await openRecords(connection);
   const input = {
     restorePoint: backup.restorePoint,
     strategy,
+    ...(readBack === undefined ? {} : { helper: { readBack } }),
     // The source's subnet is somewhere on AWS; its type is known there too, where the source is an instance.
     target: {
       subnetId: await anySubnet(connection),

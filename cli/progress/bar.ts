@@ -7,6 +7,8 @@ export interface ProgressLine {
   readonly phase: string;
   readonly doneBytes?: number;
   readonly totalBytes?: number;
+  /** Of `doneBytes`, what had to be written: what is not zero. */
+  readonly writtenBytes?: number;
   /** 0 to 1, where it is known otherwise than by bytes. */
   readonly fraction?: number;
   readonly bytesPerSecond?: number;
@@ -52,6 +54,7 @@ function factsOf(line: ProgressLine): string[] {
   }
   if (line.bytesPerSecond !== undefined) facts.push(formatRate(line.bytesPerSecond));
   if (line.secondsLeft !== undefined) facts.push(`${formatDuration(line.secondsLeft)} left`);
+  if (line.writtenBytes !== undefined) facts.push(`${formatBytes(line.writtenBytes)} written`);
   if (line.note !== undefined) facts.push(line.note);
   return facts;
 }

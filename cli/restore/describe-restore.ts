@@ -1,3 +1,4 @@
+import type { HelperReport } from '../../core/model/helper.ts';
 import type { Plan } from '../../core/model/plan.ts';
 import { describeFinding } from '../../core/model/request.ts';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../../core/model/restore-record.ts';
 import { renderTable } from '../table.ts';
 import { formatBytes, formatDuration } from '../units.ts';
+import { helperChoice, helperLines } from './describe-helper.ts';
 import type { Execution } from './find-restore.ts';
 
 /** All that is known of a restore, whatever of it there is. */
@@ -20,6 +22,8 @@ export interface RestoreStory {
   readonly plan?: Plan;
   readonly entries: readonly LedgerEntry[];
   readonly result?: RestoreResult;
+  /** What a helper appliance has reported last, where there is no result yet. */
+  readonly helperReport?: HelperReport;
   /** How far clean-up is: nothing is left to do once it is `closed`. */
   readonly claimState?: Claim['state'];
 }
@@ -59,6 +63,7 @@ function describe(story: RestoreStory, errors: readonly string[]): string[] {
   const sections = [
     factLines(story),
     phaseLines(story),
+    helperLines(story),
     instanceLines(story),
     volumeLines(story),
     errors,
@@ -89,6 +94,7 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['restore point', plan?.restorePoint ?? result?.restorePoint],
     ['workload', plan && `${plan.workload.name} (${plan.workload.kind}), as of ${plan.restorePointTime}`],
     ['strategy', plan && `${plan.strategy.name}: ${plan.strategy.reason}`],
+    ['helper', helperChoice(plan?.strategy)],
     ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}`],
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],

@@ -48,7 +48,9 @@ export async function followRestore(following: Following): Promise<RestoreStory>
       });
       if (observation !== undefined) {
         failures = 0;
-        const lines = addRates(progressLines(observation), performance.now() / 1000);
+        const counted = progressLines(observation);
+        const isMeasured = observation.plan?.strategy.name === 'helper';
+        const lines = isMeasured ? counted : addRates(counted, performance.now() / 1000);
         display.show(lines);
         tell(observation, lines);
         if (observation.execution.status !== 'RUNNING') {
@@ -79,12 +81,14 @@ function makeEventTeller(host: Host, json: boolean) {
       }
     }
     if (!json) return;
-    for (const { label, phase, doneBytes, totalBytes, fraction, note } of lines) {
-      const facts = { line: label, phase, doneBytes, totalBytes, fraction, note };
+    for (const { label, bytesPerSecond, secondsLeft, ...line } of lines) {
+      const facts = { line: label, ...line };
+      // Speed alone is no news: it changes at every look.
       const text = JSON.stringify(facts);
       if (told.get(label) === text) continue;
       told.set(label, text);
-      printJson(host, { event: 'progress', time: new Date().toISOString(), ...facts });
+      const rate = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
+      printJson(host, { event: 'progress', time: new Date().toISOString(), ...facts, ...rate });
     }
   };
 }

@@ -6,6 +6,7 @@ import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ImportTask } from '../connection/ec2.ts';
 import { describeExecution, type Execution } from './find-restore.ts';
+import { makeHelperObserver, type ObservedHelper } from './observe-helper.ts';
 import type { Attempt, RestoreRecords } from './records.ts';
 
 /** Step Functions knows no such execution: not yet, for a moment after its start, or no longer. */
@@ -23,6 +24,8 @@ export interface Observation {
   readonly uploadedBytes: ReadonlyMap<string, number>;
   /** What EC2 says of import tasks under way, by disk. */
   readonly imports: ReadonlyMap<string, Omit<ImportTask, 'taskId'>>;
+  /** The newest helper appliance, where there is one. */
+  readonly helper?: ObservedHelper;
   /** The state that the machine is in. */
   readonly state?: string;
 }
@@ -35,14 +38,15 @@ export interface ObservedRestore {
 }
 
 /**
- * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts and EC2's import tasks,
- * not from the execution's history: a distributed Map's children have histories of their own. Each look may throw
+ * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts, EC2's import tasks and the
+ * helper's own reports, not from the execution's history: a distributed Map's children have histories of their own. Each look may throw
  * ExecutionUnknown, UnreadableRecord, or an error of AWS.
  */
 export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Observation> {
   const { connection, records, restoreId, executionArn } = restore;
   let attempt: Attempt | undefined;
   let plan: Plan | undefined;
+  const observeHelper = makeHelperObserver(records);
   return async () => {
     const execution = await describeExecution(connection, executionArn);
     if (execution === undefined)
@@ -51,12 +55,13 @@ export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Obs
     plan ??= attempt && (await records.plan(attempt));
     const entries = attempt === undefined ? [] : await records.ledger(attempt);
     const underWay = execution.status === 'RUNNING' ? plan : undefined;
-    const [uploadedBytes, imports, state] = await Promise.all([
+    const [uploadedBytes, imports, helper, state] = await Promise.all([
       underWay ? listUploads(connection, { plan: underWay, entries }) : new Map(),
       underWay ? describeImports(connection, entries) : new Map(),
+      underWay && observeHelper({ plan: underWay, entries }),
       execution.status === 'RUNNING' ? latestState(connection, executionArn) : undefined,
     ]);
-    return { execution, attempt, plan, entries, uploadedBytes, imports, state };
+    return { execution, attempt, plan, entries, uploadedBytes, imports, helper, state };
   };
 }
 

@@ -1,17 +1,24 @@
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { makeRateMeter, type RateMeter } from '../progress/rate.ts';
+import { helperDiskLine, helperLine } from './helper-lines.ts';
 import type { Observation } from './observe.ts';
 
-/** What a restore looks like: one line per disk in the order of the plan, and one for the machine. */
+/**
+ * What a restore looks like: one line per disk in the order of the plan, one for the helper appliance where there is
+ * one, and one for the machine.
+ */
 export function progressLines(observation: Observation): ProgressLine[] {
   const { plan, execution, state } = observation;
   const machine: ProgressLine = { label: 'machine', phase: machinePhase(observation), note: state };
   if (execution.status !== 'RUNNING') return [{ ...machine, note: undefined }];
-  return [...(plan?.disks ?? []).map(({ id, size }) => diskLine(observation, { id, size })), machine];
+  const usesHelper = plan?.strategy.name === 'helper';
+  const diskLine = usesHelper ? helperDiskLine : uploadDiskLine;
+  const disks = (plan?.disks ?? []).map(({ id, size }) => diskLine(observation, { id, size }));
+  return [...disks, ...(usesHelper ? [helperLine(observation)] : []), machine];
 }
 
-function diskLine(
+function uploadDiskLine(
   { entries, uploadedBytes, imports }: Observation,
   { id, size }: { id: string; size: number },
 ): ProgressLine {
@@ -52,10 +59,16 @@ function machinePhase({ execution, plan, entries }: Observation): string {
   if (target === undefined) return 'bring in disks';
   if (target.removedAt) return 'clean up';
   if (target.handedOverAt) return plan.target.powerOn ? 'start and check' : 'finish';
-  return entries.some(({ kind }) => kind === 'attachment') ? 'attach disks' : 'launch and stop';
+  const isAttaching = plan.disks.some(({ id }) =>
+    entries.some(({ kind, name }) => kind === 'attachment' && name === id),
+  );
+  return isAttaching ? 'attach disks' : 'launch and stop';
 }
 
-/** Adds speed and time left to lines that count bytes, from what they were before. */
+/**
+ * Adds speed and time left to lines that count bytes, from what they were before. Not for what a helper reports: it
+ * measures its speed itself, and seen from here it would seem to move at its heartbeats only.
+ */
 export function makeRateAdder(): (lines: readonly ProgressLine[], seconds: number) => ProgressLine[] {
   const meters = new Map<string, RateMeter>();
   return (lines, seconds) =>

@@ -1,6 +1,7 @@
 import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import type { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
+import { type HelperReport, helperFolder, helperReportSchema, reportKey } from '../../core/model/helper.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import {
   type Claim,
@@ -35,6 +36,8 @@ export interface RestoreRecords {
   plan(of: Attempt): Promise<Plan | undefined>;
   ledger(of: Attempt): Promise<LedgerEntry[]>;
   result(of: Attempt): Promise<RestoreResult | undefined>;
+  /** What a helper appliance has reported last. */
+  helperReport(of: { roleId: string; instanceId: string }): Promise<HelperReport | undefined>;
 }
 
 export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords {
@@ -53,6 +56,8 @@ export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords
     claim: (restoreId) => read(claimKey(restoreId), claimSchema),
     plan: ({ restoreId, attempt }) => read(planKey(restoreId, attempt), planSchema),
     result: ({ restoreId, attempt }) => read(resultKey(restoreId, attempt), resultSchema),
+    helperReport: ({ roleId, instanceId }) =>
+      read(reportKey(helperFolder(roleId, instanceId)), helperReportSchema),
     async ledger({ restoreId, attempt }) {
       const keys: string[] = [];
       const pages = paginateListObjectsV2(

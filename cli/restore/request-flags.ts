@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readBackSchema } from '../../core/model/helper.ts';
 import {
   describeFinding,
   parseRestoreRequest,
@@ -25,6 +26,10 @@ export interface RequestFlags {
   readonly powerOn?: boolean;
   readonly keepOnFailure?: boolean;
   readonly reason?: string;
+  readonly helperType?: string;
+  readonly helperSubnet?: string;
+  readonly helperSecurityGroup?: readonly string[];
+  readonly readBack?: string;
 }
 
 /** A request that is well-formed; the restore point may still be "the only machine's latest". */
@@ -36,6 +41,7 @@ export interface UnresolvedRequest {
 
 const objectSchema = z.looseObject({
   target: z.looseObject({}).optional(),
+  helper: z.looseObject({}).optional(),
   restorePoint: z.unknown().optional(),
 });
 
@@ -86,7 +92,12 @@ function merge(
     tags: flags.targetTag,
     powerOn: flags.powerOn,
   });
-  const baseTarget = 'target' in base && typeof base.target === 'object' ? base.target : {};
+  const helper = withoutAbsent({
+    instanceType: flags.helperType,
+    subnetId: flags.helperSubnet,
+    securityGroupIds: flags.helperSecurityGroup,
+    readBack: flags.readBack,
+  });
   return {
     ...base,
     ...withoutAbsent({
@@ -97,8 +108,19 @@ function merge(
       onFailure: flags.keepOnFailure ? 'keep' : undefined,
     }),
     restorePoint: selectorOf(choice) ?? base.restorePoint ?? OPEN_POINT,
-    ...(Object.keys({ ...baseTarget, ...target }).length > 0 ? { target: { ...baseTarget, ...target } } : {}),
+    ...mergedField('target', { base, flags: target }),
+    ...mergedField('helper', { base, flags: helper }),
   };
+}
+
+/** Nothing where neither the file nor a flag says anything of it. */
+function mergedField(
+  name: 'target' | 'helper',
+  { base, flags }: { base: Record<string, unknown>; flags: Record<string, unknown> },
+): Record<string, unknown> {
+  const inFile = base[name];
+  const merged = { ...(typeof inFile === 'object' ? inFile : {}), ...flags };
+  return Object.keys(merged).length > 0 ? { [name]: merged } : {};
 }
 
 /** Stands in until the repository has been asked which machine there is. */
@@ -121,4 +143,7 @@ function selectorOf(choice: PointChoice): RestoreRequestInput['restorePoint'] | 
 const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
-export const STRATEGIES = restoreRequestSchema.shape.strategy.unwrap().options;
+/** What `--strategy` and `--read-back` may say: what the request's own schema takes. */
+export const strategySchema = restoreRequestSchema.shape.strategy.unwrap();
+export const STRATEGIES = strategySchema.options;
+export const READ_BACKS = readBackSchema.options;

@@ -65,6 +65,19 @@ describe('the program itself', () => {
     expect(exitCode).toBe(1);
   });
 
+  test.each([
+    [['restore', '--helper-type', 'c7g.large'], '--helper-type needs --strategy helper'],
+    [['restore', '--strategy', 'upload', '--read-back', 'all'], '--read-back needs --strategy helper'],
+    [['restore', '--to', 'x', '--helper-subnet', 'y'], '--helper-subnet has no meaning with --to'],
+    [['drill', '--read-back', 'all'], '--read-back needs --strategy helper'],
+    [['drill', '--strategy', 'helper', '--read-back', 'some'], 'Allowed choices are sample, all.'],
+  ])('refuses %j before it talks to anybody', async (args, message) => {
+    const { exitCode, stderr } = await runCli(args, { cwd: await makeTempFolder() });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('Talking to');
+    expect(exitCode).toBe(2);
+  });
+
   test('names a folder that cannot be used', async () => {
     const folder = await makeTempFolder();
     await writeFile(join(folder, 'file'), '');

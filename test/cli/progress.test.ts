@@ -48,6 +48,13 @@ describe('the picture on a terminal', () => {
   });
 });
 
+test('what had to be written stands at the end', () => {
+  const line = { label: 'root', phase: 'write', doneBytes: GIB, totalBytes: 2 * GIB, writtenBytes: 5 };
+  expect(renderPlain({ ...line, bytesPerSecond: 1024, note: 'so far' })).toBe(
+    'root: write   50%  1 GiB of 2 GiB  1 KiB/s  5 bytes written  so far',
+  );
+});
+
 test('a plain line has no bar and no padding', () => {
   expect(LINES.map(renderPlain)).toEqual([
     'root: upload as RAW   40%  512 MiB of 1.25 GiB  310 MiB/s  2.5 s left',

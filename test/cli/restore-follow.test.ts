@@ -8,6 +8,7 @@ import type { Host } from '../../cli/host.ts';
 import { type Following, followRestore } from '../../cli/restore/follow.ts';
 import { makeRestoreRecords } from '../../cli/restore/records.ts';
 import { startRestore } from '../../cli/restore/start-and-follow.ts';
+import { entry, NOON, plan, ready, reportOf } from './helper-records.ts';
 
 /*
  * What the command line does when AWS answers oddly: the real clients against a server that says what a test wants.
@@ -111,6 +112,62 @@ test('an execution that is not known yet, right after its start, is waited for',
   });
   const { execution } = await followRestore(following(connection));
   expect(execution).toMatchObject({ arn: ARN, status: 'SUCCEEDED' });
+});
+
+const jsonAnswer = (value: object): Answer => ({ status: 200, body: JSON.stringify(value) });
+
+test('a helper’s report becomes events; one that is missing or cannot be read stops nothing', async () => {
+  const entries = [
+    entry('instance/helper-1', { resourceId: 'i-1', readyAt: NOON }),
+    ready('volume/root'),
+    ready('attachment/helper-1.root'),
+  ];
+  const keys = entries.map(({ kind, name }) => `restores/web01/1/ledger/${kind}/${name}.json`);
+  const root = { state: 'writing', doneBytes: 1000, writtenBytes: 300, bytesPerSecond: 7 } as const;
+  const reports: Answer[] = [NO_OBJECT, { status: 200, body: '{"version":' }, { status: 403, body: '' }];
+  let looks = 0;
+  const answers: Record<string, () => Answer> = {
+    DescribeExecution() {
+      looks += 1;
+      return looks < 6 ? jsonAnswer({ executionArn: ARN, name: 'web01-1', status: 'RUNNING' }) : ENDED;
+    },
+    GetExecutionHistory: () => jsonAnswer({ events: [] }),
+    'GET /control/restores/web01/claim.json': () =>
+      jsonAnswer({
+        ...{ restoreId: 'web01', attempt: 1, executionArn: ARN, claimedAt: NOON },
+        ...{ state: 'open', onFailure: 'cleanUp' },
+      }),
+    'GET /control/restores/web01/1/plan.json': () => jsonAnswer(plan()),
+    'GET /control/': () => ({
+      status: 200,
+      body: `<ListBucketResult>${keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join('')}</ListBucketResult>`,
+    }),
+    ...Object.fromEntries(
+      keys.map((key, index) => [`GET /control/${key}`, () => jsonAnswer(entries[index] ?? {})]),
+    ),
+    'GET /control/helpers/AROA1:i-1/report.json': () =>
+      reports.shift() ?? jsonAnswer(reportOf('working', [root])),
+  };
+  const connection = await connectTo((call) => answers[decodeURIComponent(call)]?.() ?? NO_OBJECT);
+  let stdout = '';
+  const sink = { write: (text: string) => (stdout += text) };
+  await followRestore({ ...following(connection), host: { ...host, stdout: sink }, json: true });
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const of = (label: string) =>
+    events.filter(({ line }) => line === label).map(({ time: _time, ...facts }) => facts);
+  expect(of('root')).toEqual([
+    { event: 'progress', line: 'root', phase: 'on helper' },
+    {
+      ...{ event: 'progress', line: 'root', phase: 'write', doneBytes: 1000, totalBytes: 1_342_177_280 },
+      ...{ writtenBytes: 300, bytesPerSecond: 7 },
+    },
+  ]);
+  expect(of('helper').map(({ phase }) => phase)).toEqual(['start', 'start', 'start', 'write disks']);
+  expect(of('helper')[1].note).toMatch(/^i-1, its report cannot be read: s3:\/\/control\/.* is not JSON: /);
+  expect(of('machine').at(-1).phase).toBe('restored');
 });
 
 test('a start that is not confirmed with an ARN is an error', async () => {

@@ -26,6 +26,10 @@ test('flags become fields of the request, and nothing else does', () => {
         keepOnFailure: true,
         reason: 'test',
         repository: 's3://backups/prod',
+        helperType: 'c7gn.xlarge',
+        helperSubnet: 'subnet-0123456789abcdef1',
+        helperSecurityGroup: ['sg-0123456789abcdef1', 'sg-0123456789abcdef2'],
+        readBack: 'all',
       },
       { point: { point: ID } },
     ),
@@ -48,6 +52,12 @@ test('flags become fields of the request, and nothing else does', () => {
     },
     reason: 'test',
     onFailure: 'keep',
+    helper: {
+      instanceType: 'c7gn.xlarge',
+      subnetId: 'subnet-0123456789abcdef1',
+      securityGroupIds: ['sg-0123456789abcdef1', 'sg-0123456789abcdef2'],
+      readBack: 'all',
+    },
   });
   expect(input({}, { point: { workload: 'web01' } })).toEqual({
     restorePoint: { workload: 'web01', at: 'latest' },
@@ -59,11 +69,13 @@ test('flags win over the request file, field by field', () => {
     restorePoint: { workload: 'db01' },
     target: { instanceType: 't3.small', keyName: 'k' },
     disks: [{ id: 'root', volumeType: 'gp3' }],
+    helper: { instanceType: 'c7g.large', readBack: 'all' },
     onFailure: 'keep',
   };
-  expect(input({ instanceType: 'm7i.large' }, { file })).toEqual({
+  expect(input({ instanceType: 'm7i.large', readBack: 'sample' }, { file })).toEqual({
     ...file,
     target: { instanceType: 'm7i.large', keyName: 'k' },
+    helper: { instanceType: 'c7g.large', readBack: 'sample' },
   });
   const at = new Date('2026-01-31T08:00:00Z');
   expect(input({}, { file, point: { workload: 'web01', at } })).toEqual({
@@ -89,7 +101,7 @@ test('everything that is wrong is named at once, with field, value and fix', () 
   expect(make).toThrow('disks[1].id = "a": is named twice. Merge the two entries into one');
 });
 
-test.each([[[[]]], [[[1]]], ['text'], [7], [null], [{ target: 'x' }]])(
+test.each([[[[]]], [[[1]]], ['text'], [7], [null], [{ target: 'x' }], [{ helper: 'x' }]])(
   'a request file that holds %j is refused',
   (file) => {
     expect(() => input({}, { file })).toThrow('the restore request is not good');

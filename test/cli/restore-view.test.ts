@@ -76,6 +76,16 @@ const PLAN: Plan = planSchema.parse({
 
 const at = (seconds: number) => new Date(Date.parse('2026-02-01T10:00:02Z') + seconds * 1000).toISOString();
 
+/** The steps that make things, as the ledger names them. */
+const STEPS: Record<string, string> = {
+  'bucket/temporary': 'create-temporary-bucket',
+  'upload/root': 'start-disk-upload',
+  'import-task/root': 'import-snapshot',
+  'volume/root': 'create-volume',
+  'volume/placeholder-root': 'detach-placeholder-root',
+  'instance/target': 'launch-target',
+};
+
 const entry = (
   kind: string,
   name: string,
@@ -86,7 +96,7 @@ const entry = (
     kind,
     name,
     ...(['root', 'data'].includes(name) ? { diskId: name } : {}),
-    step: 'some-step',
+    step: STEPS[`${kind}/${name}`] ?? 'some-step',
     executionArn: ARN,
     intendedAt: at(from),
     triedAt: at(from),
