@@ -98,6 +98,8 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeInstanceTypes',
         'DescribeKeyPairs',
         'DescribeNetworkInterfaces',
+        'DescribePrefixLists',
+        'DescribeRouteTables',
         'DescribeSecurityGroups',
         'DescribeSubnets',
       ),
