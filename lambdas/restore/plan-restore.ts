@@ -150,11 +150,12 @@ async function decide(manifest: Manifest, request: RestoreRequest, findings: Fin
   const launchImage = await chooseLaunchImage(workload, request, findings);
   const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
   const planned = planDisks(manifest, request, { rootDeviceName, findings });
-  const target = await planTarget({ workload, request, launchImage, diskCount: planned.length, findings });
-  const { disks, strategy } = await planStrategy({ request, disks: planned, target, findings });
+  const facts = { workload, request, launchImage, diskCount: planned.length, findings };
+  const { target, subnet } = await planTarget(facts);
+  const how = await planStrategy({ request, manifest, disks: planned, targetSubnet: subnet, findings });
   findings.throwErrors();
-  if (!target) throw new TypeError('the target was not decided, and no finding says why');
-  return { target, disks, strategy };
+  if (!target || !how) throw new TypeError('not everything was decided, and no finding says why');
+  return { target, disks: [...how.disks], strategy: how.strategy };
 }
 
 /** A step that runs twice must not change its mind: the first plan stands, and is returned. */

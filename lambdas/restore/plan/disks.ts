@@ -113,7 +113,7 @@ export function fieldOf(request: RestoreRequest, diskId: string): string {
 }
 
 /** Names that EC2 recommends for data volumes, f to p first: some kernels take no others. */
-function* freeDeviceNames(windows: boolean): Generator<string> {
+export function* freeDeviceNames(windows: boolean): Generator<string> {
   const prefix = windows ? 'xvd' : '/dev/sd';
   for (const letter of 'fghijklmnopqrstuvwxyzbcde') yield `${prefix}${letter}`;
   for (const first of 'bc')

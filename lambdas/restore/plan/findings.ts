@@ -24,14 +24,22 @@ export class Findings {
     this.#found.push({ severity: 'warning', field, value: asValue(value), problem, fix });
   }
 
+  /** Takes over what was found apart. */
+  add(others: Findings): void {
+    this.#found.push(...others.#found);
+  }
+
   get warnings(): RequestFinding[] {
     return this.#found.filter(({ severity }) => severity === 'warning');
   }
 
+  get errors(): RequestFinding[] {
+    return this.#found.filter(({ severity }) => severity === 'error');
+  }
+
   /** @throws BadRequest when there is an error among the findings. */
   throwErrors(): void {
-    const errors = this.#found.filter(({ severity }) => severity === 'error');
-    if (errors.length > 0) throw new BadRequest(errors);
+    if (this.errors.length > 0) throw new BadRequest(this.errors);
   }
 }
 

@@ -76,7 +76,8 @@ function checkBootMode(
   );
 }
 
-async function describeInstanceType(instanceType: string): Promise<InstanceTypeInfo | undefined> {
+/** What EC2 says of a type, or undefined where this Region has none of that name. */
+export async function describeInstanceType(instanceType: string): Promise<InstanceTypeInfo | undefined> {
   try {
     const { InstanceTypes = [] } = await ec2.send(
       // The SDK types instance types as a closed list; new ones appear every month.
@@ -89,7 +90,8 @@ async function describeInstanceType(instanceType: string): Promise<InstanceTypeI
   }
 }
 
-async function isOffered(instanceType: string, zone: string): Promise<boolean> {
+/** Whether a zone has a type at all; whether there is room for it now is not to be known. */
+export async function isOffered(instanceType: string, zone: string): Promise<boolean> {
   const { InstanceTypeOfferings = [] } = await ec2.send(
     new DescribeInstanceTypeOfferingsCommand({
       LocationType: 'availability-zone',

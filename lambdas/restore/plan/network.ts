@@ -96,7 +96,8 @@ async function sourceGroupsOrDefault(
   return used;
 }
 
-async function groupsOfVpc(
+/** The security groups of a subnet's VPC that pass a filter. */
+export async function groupsOfVpc(
   { VpcId = '' }: Subnet,
   filter: { Name: string; Values: string[] },
 ): Promise<SecurityGroup[]> {

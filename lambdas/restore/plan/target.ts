@@ -1,3 +1,4 @@
+import type { Subnet } from '@aws-sdk/client-ec2';
 import type { PlannedTarget } from '../../../core/model/plan.ts';
 import { isReservedTag } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
@@ -6,8 +7,15 @@ import { findInstanceType } from './instance-type.ts';
 import { findKeyPair } from './key-pair.ts';
 import { checkAddress, findSecurityGroups, findSubnet } from './network.ts';
 
-/** Decides what the target is like; undefined when the findings say why that is not possible. */
-export async function planTarget(facts: TargetFacts): Promise<PlannedTarget | undefined> {
+export interface TargetPlan {
+  /** Undefined when the findings say why that is not possible. */
+  readonly target: PlannedTarget | undefined;
+  /** Known even where something else about the target is wrong. */
+  readonly subnet: Subnet | undefined;
+}
+
+/** Decides what the target is like. */
+export async function planTarget(facts: TargetFacts): Promise<TargetPlan> {
   const { workload, request, launchImage, findings } = facts;
   const { target } = request;
   const { source } = workload;
@@ -42,8 +50,10 @@ export async function planTarget(facts: TargetFacts): Promise<PlannedTarget | un
     );
   }
   checkTags(facts);
-  if (!subnet || instanceType === undefined || !securityGroupIds || !launchImage) return undefined;
-  return {
+  if (!subnet || instanceType === undefined || !securityGroupIds || !launchImage) {
+    return { target: undefined, subnet };
+  }
+  const planned: PlannedTarget = {
     name: target.name ?? source?.tags.Name ?? workload.name,
     instanceType,
     subnetId: subnet.SubnetId ?? '',
@@ -63,6 +73,7 @@ export async function planTarget(facts: TargetFacts): Promise<PlannedTarget | un
     powerOn: target.powerOn,
     launchImage,
   };
+  return { target: planned, subnet };
 }
 
 // EC2 takes 50 tags on a resource; Name and four of ours are among them.

@@ -18,6 +18,9 @@ const WANTED_BATCHES = 32;
 
 type DiskUpload = NonNullable<PlannedDisk['upload']>;
 
+export const isTooLargeToUpload = ({ size }: Pick<PlannedDisk, 'size'>): boolean =>
+  size >= UPLOAD_LIMIT_BYTES;
+
 /** Adds to every disk how it is uploaded. */
 export function planUploads(
   disks: readonly PlannedDisk[],
@@ -25,7 +28,7 @@ export function planUploads(
   findings: Findings,
 ): PlannedDisk[] {
   return disks.map((disk) => {
-    if (disk.size >= UPLOAD_LIMIT_BYTES) {
+    if (isTooLargeToUpload(disk)) {
       findings.error(
         fieldOf(request, disk.id),
         `${disk.size} bytes`,

@@ -1,0 +1,111 @@
+import type { HelperType } from './helper-types.ts';
+
+/** What a helper is to do. */
+export interface HelperNeed {
+  readonly disks: number;
+  /** What the volumes can take together, MB (10^6 bytes) a second. */
+  readonly volumesMBps: number;
+}
+
+export interface HelperChoice {
+  readonly best: HelperType;
+  /** Tried in this order where EC2 has no room for the one before. */
+  readonly fallbacks: readonly HelperType[];
+  /** One sentence with figures. */
+  readonly reason: string;
+}
+
+// The program itself stays under 1 GiB; the rest is the system's.
+const LEAST_MEMORY_MIB = 2_048;
+// Quota L-1216C47A (Running On-Demand Standard instances) of an account that nobody has raised it for.
+const FRESH_QUOTA_VCPUS = 5;
+// A type within that quota is taken where it has at least so much of the speed that a larger one would give.
+const LITTLE_LESS = 0.75;
+const MOST_FALLBACKS = 4;
+
+/** What a helper of this type moves from S3 onto volumes in the long run, MB/s. */
+export const rateOf = ({ ebsMBps, networkMBps = Number.POSITIVE_INFINITY }: HelperType): number =>
+  Math.min(ebsMBps, networkMBps);
+
+export const hasMemory = ({ memoryMiB }: HelperType): boolean => memoryMiB >= LEAST_MEMORY_MIB;
+
+const fitsFreshQuota = ({ vcpus }: HelperType): boolean => vcpus <= FRESH_QUOTA_VCPUS;
+
+/** Chooses among types that the zone offers, in order of preference; undefined where none takes so many volumes. */
+export function chooseHelperType(offered: readonly HelperType[], need: HelperNeed): HelperChoice | undefined {
+  const able = offered.filter((type) => hasMemory(type) && type.dataVolumes >= need.disks);
+  const best = bestOf(able, need);
+  if (!best) return undefined;
+  return { best, fallbacks: fallbacksFor(best, able, need), reason: reasonFor(best, able, need) };
+}
+
+function bestOf(able: readonly HelperType[], need: HelperNeed): HelperType | undefined {
+  const wanted = smallestThatCarries(able, need) ?? fastestOf(able);
+  if (!wanted || fitsFreshQuota(wanted)) return wanted;
+  const small = fastestOf(able.filter(fitsFreshQuota));
+  const isLittleLess = small && rateOf(small) >= LITTLE_LESS * Math.min(rateOf(wanted), need.volumesMBps);
+  return isLittleLess ? small : wanted;
+}
+
+const smallestThatCarries = (able: readonly HelperType[], need: HelperNeed): HelperType | undefined =>
+  able
+    .filter((type) => rateOf(type) >= need.volumesMBps)
+    .toSorted((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB)[0];
+
+const fastestOf = (types: readonly HelperType[]): HelperType | undefined =>
+  types.toSorted((a, b) => rateOf(b) - rateOf(a) || a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB)[0];
+
+/**
+ * Room is short by family, so each other family sends its best of at most the chosen one's size. One of them fits an
+ * account's first quota, for where it is the quota that is short.
+ */
+function fallbacksFor(best: HelperType, able: readonly HelperType[], need: HelperNeed): HelperType[] {
+  const noLarger = able.filter(({ vcpus }) => vcpus <= Math.max(FRESH_QUOTA_VCPUS, best.vcpus));
+  const families = [...new Set(noLarger.map(familyOf))].filter((family) => family !== familyOf(best));
+  const useful = (type: HelperType): number => Math.min(rateOf(type), need.volumesMBps);
+  const others = families
+    .map((family) =>
+      bestOf(
+        noLarger.filter((type) => familyOf(type) === family),
+        need,
+      ),
+    )
+    .filter((type) => type !== undefined)
+    .toSorted((a, b) => useful(b) - useful(a) || a.vcpus - b.vcpus)
+    .slice(0, MOST_FALLBACKS);
+  const small = fastestOf(able.filter(fitsFreshQuota));
+  if (!small || [best, ...others].some(fitsFreshQuota)) return others;
+  return [...others.slice(0, MOST_FALLBACKS - 1), small];
+}
+
+const familyOf = ({ name }: HelperType): string => name.split('.')[0] ?? name;
+
+function reasonFor(best: HelperType, able: readonly HelperType[], need: HelperNeed): string {
+  const figures = figuresOf(best);
+  const wish = wishOf(need);
+  if (rateOf(best) >= need.volumesMBps) return `the smallest type that carries ${wish}: ${figures}`;
+  if (able.some((type) => rateOf(type) > rateOf(best))) {
+    return `carries ${percentOf(best, need)} of ${wish}, within the ${FRESH_QUOTA_VCPUS} vCPUs of an account’s first quota: ${figures}`;
+  }
+  return `the fastest type offered; it carries ${percentOf(best, need)} of ${wish}: ${figures}`;
+}
+
+/** Why a type is taken that the request names. */
+export function reasonForAsked(asked: HelperType, need: HelperNeed): string {
+  const share = rateOf(asked) >= need.volumesMBps ? 'all' : percentOf(asked, need);
+  return `the request asks for it; it carries ${share} of ${wishOf(need)}: ${figuresOf(asked)}`;
+}
+
+const percentOf = (type: HelperType, { volumesMBps }: HelperNeed): string =>
+  `${Math.floor((rateOf(type) / volumesMBps) * 100)} %`;
+
+const wishOf = ({ disks, volumesMBps }: HelperNeed): string =>
+  disks === 1
+    ? `what the volume can take (${Math.ceil(volumesMBps)} MB/s)`
+    : `what the ${disks} volumes can take together (${Math.ceil(volumesMBps)} MB/s)`;
+
+function figuresOf({ vcpus, ebsMBps, ebsBurstMBps, networkMBps, dataVolumes }: HelperType): string {
+  const burst = ebsBurstMBps > ebsMBps ? ` (${Math.floor(ebsBurstMBps)} in bursts)` : '';
+  const network = networkMBps === undefined ? '' : ` and ${Math.floor(networkMBps)} MB/s to the network`;
+  return `${Math.floor(ebsMBps)} MB/s to EBS${burst}${network}, ${vcpus} vCPUs, ${dataVolumes} volumes besides its root`;
+}

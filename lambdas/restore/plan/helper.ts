@@ -1,0 +1,67 @@
+import type { Subnet } from '@aws-sdk/client-ec2';
+import type { Manifest } from '../../../core/model/manifest.ts';
+import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
+import { environment } from '../../runtime/step.ts';
+import type { Findings } from './findings.ts';
+import { findHelperImage } from './helper-image.ts';
+import { findHelperType } from './helper-instance-type.ts';
+import { findHelperGroups, findHelperSubnet } from './helper-network.ts';
+import { checkWayToS3, findS3PrefixList } from './helper-route.ts';
+import { checkWritingTime } from './helper-time.ts';
+import { throughputOf } from './volume-throughput.ts';
+
+export interface HelperFacts {
+  readonly request: RestoreRequest;
+  readonly manifest: Manifest;
+  readonly disks: readonly PlannedDisk[];
+  /** Undefined where the findings say why it is not known. */
+  readonly targetSubnet: Subnet | undefined;
+  readonly findings: Findings;
+}
+
+type HelperStrategy = Extract<PlannedStrategy, { name: 'helper' }>;
+
+const BYTES_PER_MIB = 1_024 ** 2;
+const BYTES_PER_MB = 1e6;
+
+/**
+ * Decides what the helper is like and where it runs; undefined when the findings say why that is not possible. That the
+ * repository's bucket is in this Region, the only one a gateway endpoint leads to, is sure by now: it has been read,
+ * by a client that asks this Region and follows no redirect.
+ */
+export async function planHelper(facts: HelperFacts, reason: string): Promise<HelperStrategy | undefined> {
+  const { request, disks, findings } = facts;
+  const subnet = await findHelperSubnet(facts);
+  const s3PrefixListId = await findS3PrefixList(findings);
+  if (subnet && s3PrefixListId !== undefined) await checkWayToS3(subnet, { s3PrefixListId, findings });
+  const securityGroupIds = subnet && (await findHelperGroups(facts, { subnet, s3PrefixListId }));
+  const type = await findHelperType({
+    request,
+    need: { disks: disks.length, volumesMBps: volumesMBps(disks) },
+    zone: subnet?.AvailabilityZone,
+    findings,
+  });
+  if (type) checkWritingTime(facts, type.best);
+  const image = await findHelperImage(findings);
+  if (!subnet || s3PrefixListId === undefined || !type || !image) return undefined;
+  return {
+    name: 'helper',
+    reason,
+    instanceTypes: [type.best, ...type.fallbacks].map(({ name }) => name),
+    instanceTypeReason: type.reason,
+    imageId: image.imageId,
+    imageRootDeviceName: image.rootDeviceName,
+    subnetId: subnet.SubnetId ?? '',
+    ...(securityGroupIds === undefined ? {} : { securityGroupIds }),
+    s3PrefixListId,
+    roleId: environment().HELPER_ROLE_ID,
+    readBack: request.helper.readBack,
+  };
+}
+
+/** What the volumes can take together at their best, MB/s. */
+function volumesMBps(disks: readonly PlannedDisk[]): number {
+  const mibps = disks.reduce((sum, disk) => sum + throughputOf(disk).peakMiBps, 0);
+  return (mibps * BYTES_PER_MIB) / BYTES_PER_MB;
+}
