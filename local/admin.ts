@@ -11,6 +11,8 @@ export interface AdminParts {
   describe(): Record<string, unknown>;
   /** File that holds the bytes of a volume or snapshot; undefined when there is no such one. */
   diskFile(id: string): Promise<string | undefined>;
+  /** Helper appliances: which there are, their processes and devices. */
+  helpers(): Promise<readonly object[]>;
 }
 
 /** Paths of the region itself, which no AWS service uses (a bucket's name cannot begin with an underscore). */
@@ -45,7 +47,7 @@ const ruleSchema = z.strictObject({
   action: actionSchema,
 });
 
-/** Answers `/_landfall/…`: health, the files of disks, the call log and the faults, for a person with curl. */
+/** Answers `/_landfall/…`: health, the files of disks, helper appliances, the call log and the faults, for a person with curl. */
 export async function answerAdmin(parts: AdminParts, request: WireRequest): Promise<WireAnswer> {
   const [what = '', id, verb] = request.path.slice(ADMIN_PREFIX.length).split('/');
   const route = `${request.method} ${[what, ...(id ? ['{id}'] : []), ...(verb ? [verb] : [])].join('/')}`;
@@ -54,6 +56,8 @@ export async function answerAdmin(parts: AdminParts, request: WireRequest): Prom
       return json(200, { pid: process.pid, ...parts.describe() });
     case 'GET disks/{id}':
       return diskFile(parts, id);
+    case 'GET helpers':
+      return json(200, await parts.helpers());
     case 'GET calls':
       return json(200, callsAsked(parts.calls, new Map(request.query)));
     case 'DELETE calls':

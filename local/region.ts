@@ -132,6 +132,7 @@ async function startOn(stateFolder: string, options: RegionOptions): Promise<Run
       const { ec2 } = (await built.promise).services;
       return ec2.volumeFile(id) ?? ec2.snapshotFile(id);
     },
+    helpers: async () => (await built.promise).services.ec2.helpers(),
   };
   const server = await startHttpServer({
     port: options.port ?? DEFAULT_PORT,
@@ -199,7 +200,7 @@ async function buildServices({
   };
   const iam = await openIamDirectory(context);
   const s3 = await makeS3Service(context);
-  const ec2 = await makeEc2Service(context, { objects: s3, identities: iam });
+  const ec2 = await makeEc2Service(context, { objects: s3, identities: iam, timeScale });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };
@@ -230,6 +231,7 @@ async function buildServices({
     services: { s3, ec2, lambda, stepFunctions, cloudFormation, events, iam },
     registry: makeServiceRegistry([s3, ec2, lambda, stepFunctions, cloudFormation, sts]),
     stopCallers: async () => {
+      await ec2.stopHelpers();
       time.stop();
       for (const service of [events, stepFunctions, cloudFormation, lambda]) await service.stop();
     },

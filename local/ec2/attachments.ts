@@ -123,6 +123,8 @@ function prepareDetachment(sim: Simulation, input: DetachVolumeRequest, call: Ca
   return () => {
     sim.transitions.cancel(volume.id, ['volume-attached', 'volume-detached']);
     attachment.state = call.effects.endState === 'busy' ? 'busy' : 'detaching';
+    if (input.Force) attachment.forced = true;
+    sim.helpers.devicesChanged(attachment.instanceId);
     if (attachment.state === 'detaching') schedule(sim, 'volume-detached', volume.id, call.effects);
     return attachmentOutput(volume)[0] ?? {};
   };
@@ -131,6 +133,21 @@ function prepareDetachment(sim: Simulation, input: DetachVolumeRequest, call: Ca
 /** Parts a volume from its instance at once; what the end of a detachment and of an instance have in common. */
 export function release(sim: Simulation, volume: VolumeRecord): void {
   sim.transitions.cancel(volume.id, ['volume-attached', 'volume-detached']);
+  delete volume.attachment;
+  volume.state = 'available';
+}
+
+/** A guest that still uses a device keeps it from parting, for as long as it likes; only force overrules it. */
+async function finishDetachment(sim: Simulation, volume: VolumeRecord): Promise<void> {
+  const { attachment } = volume;
+  if (attachment?.state !== 'detaching') return;
+  const isHeld = !attachment.forced && (await sim.helpers.holds(attachment.instanceId, volume.id));
+  // Meanwhile its instance may have ended, which parts them.
+  if (volume.attachment?.state !== 'detaching') return;
+  if (isHeld) {
+    schedule(sim, 'volume-detached', volume.id, {});
+    return;
+  }
   delete volume.attachment;
   volume.state = 'available';
 }
@@ -146,12 +163,11 @@ export function handleAttachmentTransitions(sim: Simulation): void {
       return;
     }
     volume.attachment.state = 'attached';
+    sim.helpers.devicesChanged(volume.attachment.instanceId);
   });
-  sim.transitions.on('volume-detached', (id) => {
+  sim.transitions.on('volume-detached', async (id) => {
     const volume = sim.state.volumes.get(id);
-    if (volume?.attachment?.state !== 'detaching') return;
-    delete volume.attachment;
-    volume.state = 'available';
+    if (volume) await finishDetachment(sim, volume);
   });
 }
 

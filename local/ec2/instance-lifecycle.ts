@@ -32,6 +32,41 @@ function enter(sim: Simulation, instance: InstanceRecord, state: InstanceRecord[
   sim.events.instanceState(instance.id, state);
 }
 
+interface Shutdown {
+  readonly kind: 'instance-stopped' | 'instance-terminated';
+  readonly seconds: number;
+  /** Its code before the colon. */
+  readonly reason: string;
+  readonly transitionReason: string;
+  readonly fate?: FaultEffects;
+}
+
+const SHUTDOWN_STATES = { 'instance-stopped': 'stopping', 'instance-terminated': 'shutting-down' } as const;
+
+/** Takes an instance down, whoever asked for it; what it ran is gone before its volumes part from it. */
+export function beginShutdown(sim: Simulation, instance: InstanceRecord, shutdown: Shutdown): void {
+  const { kind, seconds, reason, transitionReason, fate } = shutdown;
+  instance.stateReason = reasonOf(reason);
+  instance.stateTransitionReason = transitionReason;
+  sim.transitions.cancel(instance.id);
+  void sim.helpers.end(instance.id);
+  enter(sim, instance, SHUTDOWN_STATES[kind]);
+  if (!fate?.stuck) sim.transitions.schedule({ kind, resourceId: instance.id, seconds });
+}
+
+/** The instance's own system powers off; what that means is its attribute InstanceInitiatedShutdownBehavior. */
+export function shutDownFromInside(sim: Simulation, instance: InstanceRecord): void {
+  if (instance.state !== 'running') return;
+  const terminates = instance.shutdownBehavior === 'terminate';
+  beginShutdown(sim, instance, {
+    ...(terminates
+      ? { kind: 'instance-terminated', seconds: SECONDS.instanceShuttingDown }
+      : { kind: 'instance-stopped', seconds: SECONDS.instanceStopping }),
+    reason: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
+    transitionReason: '',
+  });
+}
+
 async function start(
   sim: Simulation,
   instance: InstanceRecord,
@@ -50,6 +85,7 @@ async function start(
   }
   delete instance.stateReason;
   enter(sim, instance, 'running');
+  sim.helpers.begin(instance);
   if (run.fate.endState === 'initializing') return;
   sim.transitions.schedule({
     kind: 'instance-checked',
@@ -154,6 +190,7 @@ function finishTermination(sim: Simulation, instance: InstanceRecord): void {
     delete each.attachment;
     if (doomed) sim.state.networkInterfaces.delete(each.id);
   }
+  sim.helpers.devicesChanged(instance.id);
   delete instance.profile;
   instance.terminatedAt = nowText(sim);
   enter(sim, instance, 'terminated');
@@ -181,11 +218,13 @@ export function handleInstanceTransitions(sim: Simulation): void {
     const instance = state.instances.get(id);
     if (instance) await start(sim, instance, run);
   });
-  transitions.on('instance-stopped', (id) => {
+  transitions.on('instance-stopped', async (id) => {
+    await sim.helpers.end(id);
     const instance = state.instances.get(id);
     if (instance) finishStop(sim, instance);
   });
-  transitions.on('instance-terminated', (id) => {
+  transitions.on('instance-terminated', async (id) => {
+    await sim.helpers.end(id);
     const instance = state.instances.get(id);
     if (instance) finishTermination(sim, instance);
   });
@@ -193,5 +232,8 @@ export function handleInstanceTransitions(sim: Simulation): void {
     const instance = state.instances.get(id);
     if (instance?.state === 'running') await check(sim, instance, fate);
   });
-  transitions.on('instance-forgotten', (id) => state.instances.delete(id));
+  transitions.on('instance-forgotten', async (id) => {
+    await sim.helpers.forget(id);
+    state.instances.delete(id);
+  });
 }

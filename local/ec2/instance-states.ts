@@ -12,7 +12,7 @@ import { AwsError, type Call } from '../service.ts';
 import { stateOutput } from './describe-instances.ts';
 import { SECONDS } from './durations.ts';
 import { incorrectInstanceState, invalidValue, required } from './errors.ts';
-import { byUser } from './instance-lifecycle.ts';
+import { beginShutdown, byUser } from './instance-lifecycle.ts';
 import { mutation, type Operations } from './operation.ts';
 import type { InstanceRecord, InstanceStateText } from './records.ts';
 import { needAll, nowText, type Simulation, volumesOf } from './simulation.ts';
@@ -65,27 +65,20 @@ function beginStart(sim: Simulation, instance: InstanceRecord, call: Call): Inst
   return change(instance, previous);
 }
 
-interface Shutdown {
+interface UserShutdown {
   readonly kind: 'instance-stopped' | 'instance-terminated';
   readonly seconds: number;
   readonly call: Call;
 }
 
-const SHUTDOWN_STATES = { 'instance-stopped': 'stopping', 'instance-terminated': 'shutting-down' } as const;
-
-function beginShutdown(sim: Simulation, instance: InstanceRecord, shutdown: Shutdown): InstanceStateChange {
-  const { kind, seconds, call } = shutdown;
+function shutDown(sim: Simulation, instance: InstanceRecord, shutdown: UserShutdown): InstanceStateChange {
   const previous = instance.state;
-  instance.state = SHUTDOWN_STATES[kind];
-  instance.stateReason = {
-    code: 'Client.UserInitiatedShutdown',
-    message: 'Client.UserInitiatedShutdown: User initiated shutdown',
-  };
-  instance.stateTransitionReason = byUser(sim);
-  delete instance.checks;
-  sim.transitions.cancel(instance.id);
-  sim.events.instanceState(instance.id, instance.state);
-  if (!call.effects.stuck) sim.transitions.schedule({ kind, resourceId: instance.id, seconds });
+  beginShutdown(sim, instance, {
+    ...shutdown,
+    reason: 'Client.UserInitiatedShutdown: User initiated shutdown',
+    transitionReason: byUser(sim),
+    fate: shutdown.call.effects,
+  });
   return change(instance, previous);
 }
 
@@ -96,14 +89,14 @@ interface Stop {
 
 function beginStop(sim: Simulation, instance: InstanceRecord, stop: Stop): InstanceStateChange {
   if (instance.state !== 'running') return change(instance, instance.state);
-  return beginShutdown(sim, instance, { kind: 'instance-stopped', ...stop });
+  return shutDown(sim, instance, { kind: 'instance-stopped', ...stop });
 }
 
 function beginTermination(sim: Simulation, instance: InstanceRecord, call: Call): InstanceStateChange {
   const { state } = instance;
   if (state === 'terminated' || state === 'shutting-down') return change(instance, state);
   const seconds = SECONDS.instanceShuttingDown;
-  return beginShutdown(sim, instance, { kind: 'instance-terminated', seconds, call });
+  return shutDown(sim, instance, { kind: 'instance-terminated', seconds, call });
 }
 
 function protectedFrom(instance: InstanceRecord, verb: string, attribute: string): AwsError {
@@ -156,10 +149,13 @@ export function instanceStateOperations(sim: Simulation): Operations {
       'RebootInstances',
       ['InstanceIds'],
       (input) => {
-        for (const instance of needInstances(sim, input.InstanceIds)) {
-          checkState(instance, ['running'], 'rebooted');
-        }
-        return () => ({});
+        const instances = needInstances(sim, input.InstanceIds);
+        for (const instance of instances) checkState(instance, ['running'], 'rebooted');
+        return () => {
+          // User data runs at the first boot alone: what it had started is over.
+          for (const { id } of instances) void sim.helpers.end(id);
+          return {};
+        };
       },
     ),
     TerminateInstances: mutation<TerminateInstancesRequest, TerminateInstancesResult>(

@@ -92,9 +92,10 @@ export function instanceStatusOperations(sim: Simulation): Operations {
     GetConsoleOutput: query<GetConsoleOutputRequest, GetConsoleOutputResult>(
       'GetConsoleOutput',
       ['InstanceId', 'Latest'],
-      (input) => {
+      async (input) => {
         const instance = need(sim, 'instance', required(input.InstanceId, 'instanceId'));
-        const output = instance.state === 'pending' ? '' : consoleText(instance);
+        const printed = await sim.helpers.console(instance.id);
+        const output = instance.state === 'pending' ? '' : consoleText(instance) + printed;
         return {
           InstanceId: instance.id,
           Timestamp: new Date(instance.launchTime),

@@ -37,6 +37,8 @@ export interface AttachmentRecord {
   state: AttachmentState;
   readonly attachTime: string;
   deleteOnTermination: boolean;
+  /** Set when its detachment was forced: what the guest has open does not hold it back. */
+  forced?: boolean;
 }
 
 /** Licence that travels with a disk from image to volume to snapshot: what EC2 bills for. */
@@ -155,6 +157,9 @@ export type InstanceStateText =
   | 'stopping'
   | 'stopped';
 
+/** How far the program of a helper appliance is; `hung` stands for a machine that answers nobody any more. */
+export type HelperStatus = 'coming up' | 'running' | 'hung' | 'off';
+
 export interface MetadataOptionsRecord {
   httpTokens: HttpTokensState;
   httpPutResponseHopLimit: number;
@@ -200,6 +205,8 @@ export interface InstanceRecord extends TaggedRecord {
   checks?: 'ok' | 'impaired';
   checkedAt?: string;
   terminatedAt?: string;
+  /** Set once the user data of a helper appliance was looked at, which happens at the first boot alone. */
+  helper?: { readonly status: HelperStatus };
 }
 
 export interface AddressAssociationRecord {

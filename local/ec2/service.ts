@@ -9,11 +9,12 @@ import { describeInstancesOperations } from './describe-instances.ts';
 import { openDisks } from './disks.ts';
 import { SECONDS } from './durations.ts';
 import { makeEvents } from './events.ts';
+import { type HelperView, makeHelperHost } from './helper-appliance/host.ts';
 import { imageOperations } from './images.ts';
 import { handleImportTransitions } from './import-run.ts';
 import { importSnapshotOperations } from './import-snapshot.ts';
 import { instanceAttributeOperations } from './instance-attributes.ts';
-import { handleInstanceTransitions } from './instance-lifecycle.ts';
+import { handleInstanceTransitions, shutDownFromInside } from './instance-lifecycle.ts';
 import { instanceProfileOperations } from './instance-profiles.ts';
 import { instanceStateOperations } from './instance-states.ts';
 import { instanceStatusOperations } from './instance-status.ts';
@@ -43,6 +44,8 @@ export interface Ec2Dependencies {
   readonly objects: ObjectSource;
   /** Knows roles and instance profiles; without it any well-formed name is taken for an existing one. */
   readonly identities?: IdentityDirectory;
+  /** Factor on simulated durations, for the heartbeat of helper appliances; 1 when absent. */
+  readonly timeScale?: number;
 }
 
 /** The simulated EC2 service, and what only the region itself may ask of it. */
@@ -51,10 +54,16 @@ export interface Ec2Service extends Service {
   volumeFile(volumeId: string): string | undefined;
   /** Path of the file that holds a snapshot's bytes; undefined when there is no such snapshot. */
   snapshotFile(snapshotId: string): string | undefined;
+  /** The process of a helper appliance's program; undefined when none runs. */
+  helperProcess(instanceId: string): { readonly pid: number } | undefined;
+  /** Every helper appliance that there is, or was within the last hour. */
+  helpers(): HelperView[];
   /** May be changed at any time. */
   readonly quotas: Ec2Quotas;
   /** Resolves when no bytes are being copied and no change of state is being carried out. */
   idle(): Promise<void>;
+  /** Ends the programs of helper appliances and waits for them; they are up again when the region is. */
+  stopHelpers(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +76,7 @@ export async function makeEc2Service(
   if (sim.state.isNew) await seed(sim);
   forgetOldRecords(sim);
   for (const handle of HANDLERS) handle(sim);
+  await sim.helpers.resume();
   sim.transitions.resume();
   sim.state.changed();
   return {
@@ -74,9 +84,13 @@ export async function makeEc2Service(
     operations: Object.assign({}, ...OPERATIONS.map((make) => make(sim))),
     volumeFile: (id) => (find(sim, 'volume', id) ? sim.disks.volumeFile(id) : undefined),
     snapshotFile: (id) => (find(sim, 'snapshot', id) ? sim.disks.snapshotFile(id) : undefined),
+    helperProcess: (id) => sim.helpers.process(id),
+    helpers: () => sim.helpers.list(),
     quotas: sim.quotas,
     idle: () => sim.transitions.idle(),
+    stopHelpers: () => sim.helpers.stop(),
     async stop() {
+      await sim.helpers.stop();
       await sim.transitions.stop();
       await sim.state.save();
     },
@@ -131,16 +145,25 @@ async function openSimulation(context: RegionContext, dependencies: Ec2Dependenc
     pending: state.transitions,
     changed: state.changed,
   });
-  return {
+  const disks = await openDisks(folder);
+  const sim: Simulation = {
     context,
     state,
     transitions,
-    disks: await openDisks(folder),
+    disks,
     objects: dependencies.objects,
     identities: dependencies.identities,
     quotas: { importTasks: IMPORT_TASKS },
     events: makeEvents(context),
+    helpers: makeHelperHost({
+      context,
+      state,
+      disks,
+      timeScale: dependencies.timeScale ?? 1,
+      powerOff: (instance) => shutDownFromInside(sim, instance),
+    }),
   };
+  return sim;
 }
 
 /** Client tokens, and the deleted volumes kept to answer for them, are forgotten after a day. */

@@ -1,6 +1,7 @@
 import type { RegionContext } from '../service.ts';
 import type { Disks } from './disks.ts';
 import type { Ec2Events } from './events.ts';
+import type { HelperHost } from './helper-appliance/host.ts';
 import { checkId, RESOURCE_KINDS, type ResourceKindName } from './ids.ts';
 import type { ObjectSource } from './object-source.ts';
 import type {
@@ -42,6 +43,7 @@ export interface Simulation {
   readonly identities?: IdentityDirectory | undefined;
   readonly quotas: Ec2Quotas;
   readonly events: Ec2Events;
+  readonly helpers: HelperHost;
 }
 
 /** The simulated present as the text that records keep. */
