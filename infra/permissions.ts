@@ -1,7 +1,7 @@
 import { Aws } from 'aws-cdk-lib';
 import { type Conditions, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
-import { TAG } from '../core/model/restore-record.ts';
+import { TAG, TEMPORARY_ROLES, type TemporaryRole } from '../core/model/restore-record.ts';
 
 export interface PermissionsOptions {
   readonly controlBucket: IBucket;
@@ -10,6 +10,8 @@ export interface PermissionsOptions {
   readonly importRoleArn: string;
   /** ARNs of the roles that a target may get by its instance profile. */
   readonly instanceProfileRoles: readonly string[];
+  /** ARN of the helper appliance's role. */
+  readonly helperRoleArn: string;
   readonly temporaryBucketArn: string;
 }
 
@@ -30,9 +32,12 @@ const describe = (...what: string[]): PolicyStatement =>
 
 /** Only for what is made as a restore's own. */
 const asOurs = { Null: { [`aws:RequestTag/${TAG.restore}`]: 'false' } };
-const ofRole = (role: 'temporary' | 'result'): Conditions => ({
-  StringEquals: { [`aws:ResourceTag/${TAG.role}`]: role },
+/** Only for what is made as part of a restore's helper appliance. */
+const asHelper = { ...asOurs, StringEquals: { [`aws:RequestTag/${TAG.role}`]: 'helper' } };
+const ofRole = (...roles: (TemporaryRole | 'result')[]): Conditions => ({
+  StringEquals: { [`aws:ResourceTag/${TAG.role}`]: roles.length === 1 ? roles[0] : roles },
 });
+const ofAnyTemporaryRole = ofRole(...TEMPORARY_ROLES);
 const createdBy = (action: string): Conditions => ({ StringEquals: { 'ec2:CreateAction': action } });
 
 const snapshots = sharedArn('snapshot/*');
@@ -59,12 +64,10 @@ const useKeys = (): PolicyStatement[] => [
 /** Run again after it was cut off, it finds some of them as results already. */
 const turnIntoResult = (): PolicyStatement[] => [
   describe('DescribeInstances'),
-  ...(['temporary', 'result'] as const).map((role) =>
-    allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes, interfaces], {
-      ...ofRole(role),
-      'ForAllValues:StringEquals': { 'aws:TagKeys': [TAG.role, TAG.expires] },
-    }),
-  ),
+  allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes, interfaces], {
+    ...ofRole('temporary', 'result'),
+    'ForAllValues:StringEquals': { 'aws:TagKeys': [TAG.role, TAG.expires] },
+  }),
 ];
 
 /** What each step may do: the list of steps, too. */
@@ -76,6 +79,17 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     allow(['s3:ListBucket'], [options.controlBucket.bucketArn], {
       StringLike: { 's3:prefix': ['restores/*'] },
     }),
+  ];
+  /** The helpers' folders, each a helper's own: orders, reports, disk states. */
+  const onHelperFolders = (objects: string, ...actions: string[]): PolicyStatement =>
+    allow(actions, [`${options.controlBucket.bucketArn}/helpers/*/${objects}`]);
+  const listHelperFolders = (): PolicyStatement =>
+    allow(['s3:ListBucket'], [options.controlBucket.bucketArn], {
+      StringLike: { 's3:prefix': ['helpers/*'] },
+    });
+  const readReports = (): PolicyStatement[] => [
+    onHelperFolders('report.json', 's3:GetObject'),
+    listHelperFolders(),
   ];
   const readRepository = (): PolicyStatement[] => [
     allow(
@@ -143,6 +157,59 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       ...useKeys(),
     ],
     'check-volume': [describe('DescribeVolumes')],
+    'isolate-helper': [
+      describe('DescribeSecurityGroups'),
+      allow(['ec2:CreateSecurityGroup'], [groups], asHelper),
+      allow(['ec2:CreateSecurityGroup'], [ec2Arn('vpc/*')]),
+      tagOnCreate('CreateSecurityGroup', groups),
+      allow(
+        ['ec2:RevokeSecurityGroupEgress', 'ec2:AuthorizeSecurityGroupEgress'],
+        [groups],
+        ofRole('helper'),
+      ),
+    ],
+    'launch-helper': [
+      describe('DescribeInstances'),
+      allow(['ec2:RunInstances'], [instances, volumes, interfaces], asHelper),
+      allow(['ec2:RunInstances'], [images], { StringEquals: { 'ec2:Owner': 'amazon' } }),
+      // Its groups may be any that the request names.
+      allow(['ec2:RunInstances'], [groups, snapshots, ec2Arn('subnet/*')]),
+      tagOnCreate('RunInstances', instances, volumes, interfaces),
+      allow(['iam:PassRole'], [options.helperRoleArn], {
+        StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
+      }),
+      ...useKeys(),
+    ],
+    'create-empty-volume': [
+      allow(['ec2:CreateVolume'], [volumes], asOurs),
+      tagOnCreate('CreateVolume', volumes),
+      ...useKeys(),
+    ],
+    'check-volumes': [describe('DescribeVolumes')],
+    'check-helper': [
+      describe('DescribeInstances'),
+      allow(['ec2:GetConsoleOutput'], [instances], ofRole('helper')),
+      ...readReports(),
+    ],
+    'attach-to-helper': [
+      allow(['ec2:AttachVolume'], [instances], ofRole('helper')),
+      allow(['ec2:AttachVolume'], [volumes], ofRole('temporary')),
+      ...useKeys(),
+    ],
+    'check-helper-attachments': [describe('DescribeVolumes')],
+    'order-helper': [
+      onHelperFolders('orders.json', 's3:PutObject'),
+      onHelperFolders('disks/*', 's3:GetObject', 's3:PutObject'),
+      listHelperFolders(),
+    ],
+    'detach-from-helper': [
+      allow(['ec2:DetachVolume'], [instances], ofRole('helper')),
+      allow(['ec2:DetachVolume'], [volumes], ofRole('temporary')),
+    ],
+    'retire-helper': [
+      onHelperFolders('orders.json', 's3:DeleteObject'),
+      allow(['ec2:TerminateInstances'], [instances], ofRole('helper')),
+    ],
     'create-launch-volume': [
       allow(['ec2:CreateVolume'], [volumes], asOurs),
       tagOnCreate('CreateVolume', volumes),
@@ -219,11 +286,12 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeSnapshots',
         'DescribeVolumes',
       ),
-      allow(['ec2:TerminateInstances'], [instances], ofRole('temporary')),
+      onHelperFolders('orders.json', 's3:DeleteObject'),
+      allow(['ec2:TerminateInstances'], [instances], ofAnyTemporaryRole),
       allow(['ec2:DeleteVolume'], [volumes], ofRole('temporary')),
       allow(['ec2:DeleteSnapshot'], [snapshots], ofRole('temporary')),
       allow(['ec2:DeregisterImage'], [images], ofRole('temporary')),
-      allow(['ec2:DeleteSecurityGroup'], [groups], ofRole('temporary')),
+      allow(['ec2:DeleteSecurityGroup'], [groups], ofAnyTemporaryRole),
       allow(['ec2:CancelImportTask'], [importTasks], ofRole('temporary')),
       allow(['ec2:CreateTags'], [snapshots], asOurs),
       onBucket('s3:ListBucket', 's3:ListBucketMultipartUploads', 's3:GetBucketTagging', 's3:DeleteBucket'),
@@ -232,6 +300,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'conclude-restore': [
       describe('DescribeInstances'),
       allow(['ec2:GetConsoleOutput'], [instances], ofRole('result')),
+      ...readReports(),
     ],
   };
   return Object.fromEntries(Object.entries(own).map(([step, more]) => [step, [...records(), ...more]]));

@@ -160,6 +160,10 @@ export const failureKey = (restoreId: string, attempt: number): string =>
 export const resultKey = (restoreId: string, attempt: number): string =>
   `${attemptPrefix(restoreId, attempt)}result.json`;
 
+/** Roles of what clean-up may remove: `helper` is what belongs to a helper appliance alone. */
+export const TEMPORARY_ROLES = ['temporary', 'helper'] as const;
+export type TemporaryRole = (typeof TEMPORARY_ROLES)[number];
+
 /** Tags of everything a restore makes. */
 export const TAG = {
   restore: 'landfall:restore',
@@ -170,15 +174,21 @@ export const TAG = {
   expires: 'landfall:expires',
 } as const;
 
-const PHASE_TITLES: Partial<Record<LedgerKind, string>> = {
-  bucket: 'create the temporary bucket',
-  upload: 'upload as RAW',
-  'import-task': 'import as snapshot',
-  volume: 'create volume',
-  image: 'register launch image',
-  instance: 'launch and stop target',
-  attachment: 'attach volume',
-  start: 'start, until the status checks pass',
+/** By the step that makes the thing whose making is the phase. */
+const PHASE_TITLES: Readonly<Record<string, string>> = {
+  'create-temporary-bucket': 'create the temporary bucket',
+  'start-disk-upload': 'upload as RAW',
+  'import-snapshot': 'import as snapshot',
+  'create-volume': 'create volume',
+  'launch-helper': 'launch helper',
+  'create-empty-volume': 'create empty volume',
+  'attach-to-helper': 'attach to helper',
+  'order-helper': 'write disks',
+  'create-launch-volume': 'create launch volume',
+  'register-launch-image': 'register launch image',
+  'launch-target': 'launch and stop target',
+  'attach-volume': 'attach volume',
+  'start-target': 'start, until the status checks pass',
 };
 
 export interface RestoreTimes {
@@ -191,14 +201,17 @@ export interface RestoreTimes {
 
 /** The phases a restore went through, oldest first, told from its record alone. */
 export function phasesOf({ entries, plan, claim, endedAt }: RestoreTimes): Phase[] {
-  const made = entries
-    .filter(({ kind, name }) => kind in PHASE_TITLES && name !== 'placeholder-root')
-    .map(({ kind, name, diskId, intendedAt, readyAt, createdAt }) => ({
-      phase: name === 'launch' && kind === 'volume' ? 'create launch volume' : (PHASE_TITLES[kind] ?? kind),
+  const made = entries.flatMap(({ step, diskId, intendedAt, readyAt, createdAt }) => {
+    const phase = PHASE_TITLES[step];
+    if (phase === undefined) return [];
+    const ended = readyAt ?? createdAt;
+    return {
+      phase,
       ...(diskId === undefined ? {} : { diskId }),
       startedAt: intendedAt,
-      ...((readyAt ?? createdAt) === undefined ? {} : { endedAt: readyAt ?? createdAt }),
-    }));
+      ...(ended === undefined ? {} : { endedAt: ended }),
+    };
+  });
   return [
     ...(plan ? [{ phase: 'plan', startedAt: plan.startedAt, endedAt: plan.plannedAt }] : []),
     ...made,

@@ -1,4 +1,13 @@
-import { Chain, Choice, Condition, Fail, Pass, Wait, WaitTime } from 'aws-cdk-lib/aws-stepfunctions';
+import {
+  Chain,
+  Choice,
+  Condition,
+  Fail,
+  type IChainable,
+  Pass,
+  Wait,
+  WaitTime,
+} from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { pascalCase, type StepOptions, type Steps } from './steps.ts';
 
@@ -10,10 +19,12 @@ export interface PollOptions {
   /** Where the answer of the step before lies, with `poll` in it; the check's answers go there as well. */
   readonly at: `$.${string}`;
   readonly payload: StepOptions['payload'];
-  /** Every status AWS documents is in one of these three; any other one fails the loop. */
+  /** Every status AWS documents is in one of these; any other one fails the loop. */
   readonly ready: readonly string[];
   readonly waiting: readonly string[];
   readonly failed: readonly string[];
+  /** Statuses that are bad, and not the end: where to go on from them, with the check's answer at `at`. */
+  readonly exit?: { readonly statuses: readonly string[]; readonly next: IChainable };
   /** Counted in the seconds the loop has waited. */
   readonly deadlineSeconds: number;
   /** Names the errors: `<error>Failed`, `<error>TimedOut`, `<error>StatusUnknown`. */
@@ -48,6 +59,7 @@ export function poll(scope: Construct, steps: Steps, options: PollOptions): Chai
     .when(status(options.waiting), wait)
     .otherwise(fail('StatusUnknown'));
   if (options.failed.length > 0) decide.when(status(options.failed), fail('Failed'));
+  if (options.exit) decide.when(status(options.exit.statuses), options.exit.next);
   wait.next(look).next(decide);
   return Chain.custom(wait, [ready], ready);
 }

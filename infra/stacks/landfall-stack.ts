@@ -64,6 +64,7 @@ export class LandfallStack extends Stack {
         repositoryBucketArns,
         importRoleArn: importRole.roleArn,
         instanceProfileRoles,
+        helperRoleArn: helper.role.roleArn,
         temporaryBucketArn,
       }),
     });

@@ -86,7 +86,7 @@ function registerLaunchImage(scope: Construct, steps: Steps): Chain {
 }
 
 function launchTarget(scope: Construct, steps: Steps): Chain {
-  const payload = { ...RESTORE, 'instanceId.$': '$.target.instanceId' };
+  const payload = { ...RESTORE, instance: 'target', 'instanceId.$': '$.target.instanceId' };
   return Chain.start(
     steps.task(scope, 'LaunchTarget', 'launch-target', {
       payload: RESTORE,

@@ -2,6 +2,7 @@ import {
   Chain,
   Choice,
   Condition,
+  Fail,
   type IChainable,
   Map as InlineMap,
   JsonPath,
@@ -15,7 +16,8 @@ import type { Steps } from '../constructs/steps.ts';
 import { cleanUp, restoreOutcome } from './clean-up.ts';
 import { DISK, EXECUTION, RESTORE } from './payloads.ts';
 import { prepareTarget } from './prepare-target.ts';
-import { restoreDisks } from './upload-disks.ts';
+import { uploadDisks } from './upload-disks.ts';
+import { writeWithHelper } from './write-with-helper.ts';
 
 /**
  * The restore, top to bottom. Everything up to hand-over is one attempt: whatever fails in it is undone, and the
@@ -26,7 +28,6 @@ export function restoreWorkflow(scope: Construct, steps: Steps): IChainable {
 
   const restore = attempt(scope, 'Restore', {
     body: Chain.start(planRestore(scope, steps))
-      .next(createTemporaryBucket(scope, steps))
       .next(disksAndTarget(scope, steps))
       .next(attachVolumes(scope, steps))
       .next(
@@ -70,25 +71,24 @@ function planRestore(scope: Construct, steps: Steps): IChainable {
   });
 }
 
-function createTemporaryBucket(scope: Construct, steps: Steps): IChainable {
-  return Chain.start(
-    steps.task(scope, 'CreateTemporaryBucket', 'create-temporary-bucket', {
-      payload: RESTORE,
-      result: 'discard',
-    }),
-  ).next(
-    steps.task(scope, 'CreateZeroObject', 'create-zero-object', { payload: RESTORE, result: 'discard' }),
-  );
-}
-
 /**
  * The disks come ashore while the target is launched and stopped: a missing permission or capacity shows within
- * minutes, not after hours of import, and the target waits for its disks, not the other way round.
+ * minutes, not after hours of copying, and the target waits for its disks, not the other way round.
  */
 function disksAndTarget(scope: Construct, steps: Steps): IChainable {
   return new Parallel(scope, 'DisksAndTarget', { resultPath: JsonPath.DISCARD })
-    .branch(restoreDisks(scope, steps))
+    .branch(disksByStrategy(scope, steps))
     .branch(prepareTarget(scope, steps));
+}
+
+/** Each strategy ends alike: with a volume for every disk, available in the target's zone. */
+function disksByStrategy(scope: Construct, steps: Steps): IChainable {
+  return new Choice(scope, 'StrategyChosen')
+    .when(Condition.stringEquals('$.restore.strategy', 'upload'), uploadDisks(scope, steps))
+    .when(Condition.stringEquals('$.restore.strategy', 'helper'), writeWithHelper(scope, steps))
+    .otherwise(
+      new Fail(scope, 'StrategyUnknown', { error: 'StrategyUnknown', causePath: '$.restore.strategy' }),
+    );
 }
 
 function attachVolumes(scope: Construct, steps: Steps): IChainable {
@@ -127,7 +127,7 @@ function startTarget(scope: Construct, steps: Steps): IChainable {
         check: 'check-instance',
         suffix: 'Started',
         at: '$.start',
-        payload,
+        payload: { ...payload, instance: 'target' },
         ready: ['running'],
         // Right after the call EC2 may still say stopped.
         waiting: ['pending', 'stopped', 'not-visible-yet'],

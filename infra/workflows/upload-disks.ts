@@ -10,7 +10,7 @@ import type { Construct } from 'constructs';
 import { attempt } from '../constructs/attempt.ts';
 import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
-import { DISK } from './payloads.ts';
+import { DISK, RESTORE } from './payloads.ts';
 
 // VM Import runs 20 import tasks at once in an account and Region (AWS General Reference, VM Import/Export quotas).
 const DISKS_AT_ONCE = 20;
@@ -19,8 +19,18 @@ const BATCHES_AT_ONCE = 16;
 // VM Import promises no speed; the largest disk it takes needs 32 MiB/s to be done by then.
 const IMPORT_DEADLINE_SECONDS = 3 * 86_400;
 
-/** Strategy `upload`: every disk becomes a RAW object, then a snapshot, then a volume; all disks at once. */
-export function restoreDisks(scope: Construct, steps: Steps): IChainable {
+/** Strategy `upload`: in a bucket of the restore's own every disk becomes a RAW object, then a snapshot, then a volume. */
+export function uploadDisks(scope: Construct, steps: Steps): IChainable {
+  return steps
+    .task(scope, 'CreateTemporaryBucket', 'create-temporary-bucket', { payload: RESTORE, result: 'discard' })
+    .next(
+      steps.task(scope, 'CreateZeroObject', 'create-zero-object', { payload: RESTORE, result: 'discard' }),
+    )
+    .next(restoreDisks(scope, steps));
+}
+
+/** All disks at once. */
+function restoreDisks(scope: Construct, steps: Steps): IChainable {
   const disk = uploadDisk(scope, steps).next(importDisk(scope, steps)).next(createVolume(scope, steps));
   const map = new DistributedMap(scope, 'RestoreDisks', {
     itemsPath: '$.restore.disks',

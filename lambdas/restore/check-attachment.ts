@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { LandfallError } from '../../core/model/errors.ts';
 import { describeVolume } from '../runtime/describe.ts';
 import { markReady, plannedDisk, readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
-
-/** The volume is attached to another instance, or under another name, than the plan says. */
-export class AttachedElsewhere extends LandfallError {
-  override readonly name = 'AttachedElsewhere';
-}
+import { requireAttachedAs } from './attach/attachment.ts';
 
 const inputSchema = restoreContextSchema.extend({
   diskId: z.string(),
@@ -22,11 +17,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, volumeId, poll, ..
   const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
   const attachment = (await describeVolume({ id: volumeId }))?.Attachments?.[0];
   const status = attachment?.State ?? unseen(poll);
-  if (attachment && (attachment.InstanceId !== instanceId || attachment.Device !== deviceName)) {
-    throw new AttachedElsewhere(
-      `volume ${volumeId} of disk ${diskId} is at ${attachment.InstanceId} ${attachment.Device}, not at ${instanceId} ${deviceName}`,
-    );
-  }
+  requireAttachedAs(attachment, { diskId, volumeId, instanceId, deviceName });
   if (status === 'attached') await markReady(context, { kind: 'attachment', name: diskId });
   const message = `volume ${volumeId} of disk ${diskId} is ${status} at ${instanceId} ${deviceName}`;
   return { status, message, volumeId, poll: nextPoll(poll) };

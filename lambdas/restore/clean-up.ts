@@ -8,6 +8,7 @@ import { removeBucket } from './clean-up/bucket.ts';
 import { removeImage } from './clean-up/image.ts';
 import { removeImportTask } from './clean-up/import-task.ts';
 import { removeInstance } from './clean-up/instance.ts';
+import { removeOrder } from './clean-up/order.ts';
 import { going, kept, type Removal, type Removing } from './clean-up/removal.ts';
 import { removeSecurityGroup } from './clean-up/security-group.ts';
 import { removeSnapshot } from './clean-up/snapshot.ts';
@@ -28,6 +29,7 @@ interface Stage {
 /** In this order, each pass doing what can be done by then. What ends with others (ENDS_WITH_OTHERS) has no stage. */
 const STAGES: readonly Stage[] = [
   { kind: 'import-task', remove: removeImportTask, waitsFor: [] },
+  { kind: 'order', remove: removeOrder, waitsFor: [] },
   { kind: 'instance', remove: removeInstance, waitsFor: [] },
   { kind: 'volume', remove: removeVolume, waitsFor: ['instance'] },
   { kind: 'image', remove: removeImage, waitsFor: [] },

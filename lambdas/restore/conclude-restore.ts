@@ -1,5 +1,5 @@
-import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
+import { helperReportSchema, reportKey } from '../../core/model/helper.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import {
   ENDS_WITH_OTHERS,
@@ -9,14 +9,14 @@ import {
   type RestoreResult,
   resultKey,
 } from '../../core/model/restore-record.ts';
-import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { moveClaim } from '../runtime/claim.ts';
+import { consoleOutput } from '../runtime/console-output.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
 import { describeInstance } from '../runtime/describe.ts';
-import { ec2 } from '../runtime/ec2.ts';
 import { endingSchema, failureOf, readableCause, readFailure, type StateError } from '../runtime/failure.ts';
 import { readClaim, readLedger } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
+import { folderOf } from './helper/planned.ts';
 
 const inputSchema = endingSchema.extend({
   state: endingSchema.shape.state.extend({
@@ -50,6 +50,7 @@ export const handler = makeStep(inputSchema, async (input) => {
     endedAt,
     ...(failure === undefined ? {} : { error: failure }),
     ...(plan === undefined ? {} : await instanceOf(plan, entries, input)),
+    ...(plan === undefined ? {} : await helperOf(plan, entries)),
     volumes: plan === undefined ? [] : volumesOf(plan, entries),
     phases: phasesOf({ entries, plan, claim, endedAt }),
     cleanedUp: entries.flatMap(({ kind, resourceId, removedAt }) =>
@@ -111,6 +112,7 @@ async function instanceOf(
   if (instanceId === undefined) return {};
   const problem = ending.state.startFailure ?? failureOf(ending);
   const state = target.powerOn ? (await describeInstance({ id: instanceId }))?.State?.Name : undefined;
+  const told = state === 'running' ? await consoleOutput(instanceId, CONSOLE_CHARACTERS) : undefined;
   return {
     instance: {
       instanceId,
@@ -120,21 +122,23 @@ async function instanceOf(
       started: !target.powerOn ? 'not-asked' : state === 'running' ? 'running' : 'not-started',
       ...(problem === undefined ? {} : { startProblem: readableCause(problem.Cause) }),
       ...(state === 'running' ? { statusChecks: problem === undefined ? 'ok' : 'not passed' } : {}),
-      ...(state === 'running' ? await consoleOutput(instanceId) : {}),
+      ...(told === undefined ? {} : { consoleOutput: told }),
     },
   };
 }
 
-/** The end of the instance's console, where it has one: nice to have, never a reason to fail. */
-async function consoleOutput(InstanceId: string): Promise<{ consoleOutput?: string }> {
-  try {
-    const { Output } = await ec2.send(new GetConsoleOutputCommand({ InstanceId }));
-    if (Output === undefined || Output === '') return {};
-    return { consoleOutput: Buffer.from(Output, 'base64').toString('utf8').slice(-CONSOLE_CHARACTERS) };
-  } catch (error) {
-    if (awsErrorCode(error) === undefined) throw error;
-    return {};
-  }
+/** What the helpers did, by the newest report there is: reports outlive the helpers. */
+async function helperOf(plan: Plan, entries: readonly LedgerEntry[]): Promise<Pick<RestoreResult, 'helper'>> {
+  if (plan.strategy.name !== 'helper') return {};
+  const instanceIds = entries
+    .filter(({ step }) => step === 'launch-helper')
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .flatMap(({ resourceId }) => resourceId ?? []);
+  const reports = await Promise.all(
+    instanceIds.map((id) => readRecord(reportKey(folderOf(plan, id)), helperReportSchema)),
+  );
+  const newest = reports.findLast((report) => report !== undefined && report.value.disks.length > 0);
+  return { helper: { instanceIds, disks: newest?.value.disks ?? [] } };
 }
 
 function volumesOf(plan: Plan, entries: readonly LedgerEntry[]): RestoreResult['volumes'] {

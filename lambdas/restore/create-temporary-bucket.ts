@@ -31,7 +31,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
   const { temporaryBucket } = plannedUpload(await readPlan(context));
   const intendedAt = await makeBucket(context, temporaryBucket);
   // Not part of making it: what is refused here must not look as if there were no bucket.
-  await protectBucket(temporaryBucket, temporaryTags(context, entry, intendedAt));
+  await protectBucket(temporaryBucket, temporaryTags(context, entry, { intendedAt }));
   await markReady(context, entry);
   return { bucket: temporaryBucket };
 });

@@ -40,7 +40,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
             { ResourceType: 'network-interface', Tags: tags },
             {
               ResourceType: 'volume',
-              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, intendedAt),
+              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, { intendedAt }),
             },
           ],
         }),

@@ -1,4 +1,9 @@
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import type { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
 import { awsErrorCode } from './aws-errors.ts';
@@ -19,6 +24,8 @@ export class RecordChanged extends LandfallError {
 export interface StoredRecord<T> {
   readonly value: T;
   readonly etag: string;
+  /** When it was written, by S3's own clock. */
+  readonly modifiedAt: Date;
 }
 
 /** Reads and parses a record; undefined when there is none. @throws RecordInvalid */
@@ -26,19 +33,30 @@ export async function readRecord<Schema extends z.ZodType>(
   key: string,
   schema: Schema,
 ): Promise<StoredRecord<z.output<Schema>> | undefined> {
-  let text: string;
-  let etag: string;
+  const stored = await readText(key);
+  if (stored === undefined) return undefined;
+  const { text, ...version } = stored;
+  const parsed = schema.safeParse(parseJson(key, text));
+  if (!parsed.success) throw new RecordInvalid(`${key} is not valid: ${parsed.error.message}`);
+  return { value: parsed.data, ...version };
+}
+
+async function readText(
+  key: string,
+): Promise<({ text: string } & Omit<StoredRecord<unknown>, 'value'>) | undefined> {
   try {
-    const answer = await s3.send(new GetObjectCommand({ Bucket: environment().CONTROL_BUCKET, Key: key }));
-    text = (await answer.Body?.transformToString()) ?? '';
-    etag = answer.ETag ?? '';
+    const { Body, ETag, LastModified } = await s3.send(
+      new GetObjectCommand({ Bucket: environment().CONTROL_BUCKET, Key: key }),
+    );
+    return {
+      text: (await Body?.transformToString()) ?? '',
+      etag: ETag ?? '',
+      modifiedAt: LastModified ?? new Date(0),
+    };
   } catch (error) {
     if (awsErrorCode(error) === 'NoSuchKey') return undefined;
     throw error;
   }
-  const parsed = schema.safeParse(parseJson(key, text));
-  if (!parsed.success) throw new RecordInvalid(`${key} is not valid: ${parsed.error.message}`);
-  return { value: parsed.data, etag };
 }
 
 function parseJson(key: string, text: string): unknown {
@@ -77,6 +95,11 @@ export async function writeRecord(
     }
     throw error;
   }
+}
+
+/** Removes a record; one that is not there is fine. */
+export async function removeRecord(key: string): Promise<void> {
+  await s3.send(new DeleteObjectCommand({ Bucket: environment().CONTROL_BUCKET, Key: key }));
 }
 
 /** Keys below a prefix, in order. */

@@ -12,6 +12,7 @@ import {
   ledgerPrefix,
   planKey,
   TAG,
+  type TemporaryRole,
 } from '../../core/model/restore-record.ts';
 import { isDefiniteRefusal, isMadeAlready, ServiceUnavailable } from './aws-errors.ts';
 import {
@@ -81,14 +82,22 @@ export interface Tag {
   Value: string;
 }
 
-/**
- * Tags of a temporary thing: whose it is, which entry it belongs to, when it may be swept. `intendedAt` is the
- * entry's: every try must send the same tags, or EC2 refuses the token as used for another request.
- */
-export function temporaryTags(context: RestoreContext, entry: EntryName, intendedAt: string): Tag[] {
+export interface TemporaryTagOptions {
+  /** The entry's: every try must send the same tags, or EC2 refuses the token as used for another request. */
+  readonly intendedAt: string;
+  /** `helper`: part of a helper appliance, which steps that handle the target and its disks may not touch. */
+  readonly role?: TemporaryRole;
+}
+
+/** Tags of a temporary thing: whose it is, which entry it belongs to, when it may be swept. */
+export function temporaryTags(
+  context: RestoreContext,
+  entry: EntryName,
+  { intendedAt, role = 'temporary' }: TemporaryTagOptions,
+): Tag[] {
   return [
     { Key: TAG.restore, Value: context.restoreId },
-    { Key: TAG.role, Value: 'temporary' },
+    { Key: TAG.role, Value: role },
     { Key: TAG.entry, Value: entryTag(context, entry) },
     { Key: TAG.expires, Value: new Date(Date.parse(intendedAt) + EXPIRY_DAYS * DAY_MS).toISOString() },
   ];
@@ -168,6 +177,8 @@ export interface Making {
   readonly entry: EntryName;
   readonly diskId?: string;
   readonly step: string;
+  /** What it is tagged as; `temporary` when absent. */
+  readonly role?: TemporaryRole;
   /** Looks for what an earlier try made, where the API takes no idempotency token; undefined when there is none. */
   readonly find?: () => Promise<string | undefined>;
   /**
@@ -182,7 +193,8 @@ export interface Making {
  * made, so that clean-up can find it whatever happened in between.
  * @throws RestoreClosing when clean-up has begun
  */
-export async function makeOnce({ context, entry, diskId, step, find, create }: Making): Promise<string> {
+export async function makeOnce(making: Making): Promise<string> {
+  const { context, entry, diskId, step, find } = making;
   const key = ledgerKey(context.restoreId, context.attempt, entry);
   const stored = await readRecord(key, ledgerEntrySchema);
   if (stored?.value.resourceId !== undefined && stored.value.removedAt === undefined) {
@@ -199,9 +211,7 @@ export async function makeOnce({ context, entry, diskId, step, find, create }: M
   };
   await writeRecord(key, intent, { replaces: stored?.etag ?? 'nothing' });
   await refuseWhenClosing(context, entry);
-  const resourceId =
-    (stored && (await find?.())) ??
-    (await createOrSettle({ context, entry, find, create }, intent.intendedAt));
+  const resourceId = (stored && (await find?.())) ?? (await createOrSettle(making, intent.intendedAt));
   await amendEntry(context, entry, { resourceId, createdAt: now() });
   return resourceId;
 }
@@ -215,13 +225,13 @@ async function refuseWhenClosing(context: RestoreContext, entry: EntryName): Pro
 }
 
 async function createOrSettle(
-  { context, entry, find, create }: Pick<Making, 'context' | 'entry' | 'find' | 'create'>,
+  { context, entry, role = 'temporary', find, create }: Making,
   intendedAt: string,
 ): Promise<string> {
   try {
     return await create({
       clientToken: clientToken(context, entry),
-      tags: temporaryTags(context, entry, intendedAt),
+      tags: temporaryTags(context, entry, { intendedAt, role }),
       intendedAt,
     });
   } catch (error) {
@@ -260,7 +270,7 @@ export async function makeTagged(
     createdAt: moment,
     readyAt: moment,
   };
-  await tag(temporaryTags(context, entry, moment));
+  await tag(temporaryTags(context, entry, { intendedAt: moment }));
   const key = ledgerKey(context.restoreId, context.attempt, entry);
   const stored = await readRecord(key, ledgerEntrySchema);
   if (stored?.value.resourceId === undefined) {

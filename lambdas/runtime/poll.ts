@@ -36,3 +36,17 @@ export function nextPoll({ waitedSeconds, waitSeconds, maxWaitSeconds }: Poll): 
     maxWaitSeconds,
   };
 }
+
+// Five percent: what a wait at most adds to work that was waited for this long.
+const SHARE = 1 / 20;
+const SHORTEST_WAIT_SECONDS = 5;
+
+/**
+ * The loop after one more wait, where the work may take minutes or days: each wait is a twentieth of those before, up
+ * to its limit.
+ */
+export function nextShare({ waitedSeconds, waitSeconds, maxWaitSeconds }: Poll): Poll {
+  const waited = waitedSeconds + waitSeconds;
+  const share = Math.max(Math.ceil(waited * SHARE), SHORTEST_WAIT_SECONDS);
+  return { waitedSeconds: waited, waitSeconds: Math.min(share, maxWaitSeconds), maxWaitSeconds };
+}

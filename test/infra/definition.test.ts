@@ -20,6 +20,9 @@ const machines = [
   ['CleanUp', cleanUp],
 ] as const;
 
+const VOLUME_STATES = ['creating', 'available', 'in-use', 'deleting', 'deleted', 'error'];
+const ATTACHMENT_STATES = ['attaching', 'attached', 'detaching', 'detached', 'busy'];
+
 /** What AWS documents for each thing that is polled (EC2 API Reference; VM Import/Export User Guide for imports). */
 const DOCUMENTED: Record<string, string[]> = {
   'check-import': [
@@ -34,8 +37,10 @@ const DOCUMENTED: Record<string, string[]> = {
     'completed',
     'error',
   ],
-  'check-volume': ['creating', 'available', 'in-use', 'deleting', 'deleted', 'error'],
-  'check-attachment': ['attaching', 'attached', 'detaching', 'detached', 'busy'],
+  'check-volume': VOLUME_STATES,
+  'check-volumes': VOLUME_STATES,
+  'check-attachment': ATTACHMENT_STATES,
+  'check-helper-attachments': ATTACHMENT_STATES,
   'check-snapshot': ['pending', 'completed', 'error', 'recoverable', 'recovering'],
   'check-image': [
     'pending',
@@ -49,6 +54,8 @@ const DOCUMENTED: Record<string, string[]> = {
   ],
   'check-instance': ['pending', 'running', 'shutting-down', 'terminated', 'stopping', 'stopped'],
   'check-status': ['ok', 'impaired', 'insufficient-data', 'not-applicable', 'initializing'],
+  // Ours: what the helper's report says, and what there is instead of one.
+  'check-helper': ['starting', 'ready', 'working', 'done', 'failed', 'silent', 'lost'],
   'clean-up': ['removing', 'removed'],
 };
 
@@ -121,7 +128,9 @@ describe.each(machines)('the %s state machine', (name, definition) => {
       const typeOf = (status: string, waitedSeconds: number): string =>
         scope.States[outcome(status, waitedSeconds)].Type;
       for (const status of DOCUMENTED[stepOf(state)] ?? []) {
-        expect(['Pass', 'Wait', 'Fail'], `${check} ${status}`).toContain(typeOf(status, 0));
+        // A Choice is where a helper that is lost is replaced, see below.
+        expect(['Pass', 'Wait', 'Fail', 'Choice'], `${check} ${status}`).toContain(typeOf(status, 0));
+        if (typeOf(status, 0) === 'Choice') expect(outcome(status, 0)).toBe('HelperReplaceable');
         expect(outcome(status, 0), `${check} ${status}`).not.toMatch(/StatusUnknown$/);
         // Whatever is waited for at first is not waited for in the end.
         expect(typeOf(status, 10 ** 9), `${check} ${status} at the deadline`).not.toBe('Wait');
@@ -192,6 +201,54 @@ describe('the restore state machine', () => {
     expect(byName.get('Start').Catch).toEqual([
       { ErrorEquals: ['States.ALL'], ResultPath: '$.startFailure', Next: 'BeginCleanUp' },
     ]);
+  });
+
+  it('replaces a helper that is silent or gone, once, and then fails', () => {
+    const outcomeOf = (check: string, status: string): string =>
+      nextOf(byName.get(`${check}Outcome`), { status, poll: { waitedSeconds: 0 } }, '$.helper');
+    for (const check of ['CheckHelperUp', 'CheckHelperDone']) {
+      expect(outcomeOf(check, 'silent')).toBe('HelperReplaceable');
+      expect(outcomeOf(check, 'lost')).toBe('HelperReplaceable');
+      expect(outcomeOf(check, 'failed')).toBe(`${check}Failed`);
+    }
+    for (const status of ['stopping', 'stopped', 'shutting-down', 'terminated', 'missing']) {
+      expect(outcomeOf('CheckInstanceOfHelper', status)).toBe('HelperReplaceable');
+    }
+    expect(byName.get('HelperReplaceable')).toMatchObject({
+      Choices: [
+        { Variable: '$.generation.number', NumericEquals: 1, Next: 'SecondHelper' },
+        { Variable: '$.helper.status', StringEquals: 'silent', Next: 'HelperSilent' },
+      ],
+      Default: 'HelperLost',
+    });
+    expect(byName.get('FirstHelper').Parameters.number).toBe(1);
+    expect(byName.get('SecondHelper').Parameters.number).toBe(2);
+    expect(byName.get('HelperSilent').Type).toBe('Fail');
+    expect(byName.get('HelperLost').Type).toBe('Fail');
+    // The old one cannot write any more when the new one is launched.
+    expect(outcomeOf('CheckInstanceOfHelperGone', 'shutting-down')).toBe('WaitToCheckInstanceOfHelperGone');
+    expect(byName.get('CheckInstanceOfHelperGoneReady').Next).toBe('WaitToCheckVolumesFreed');
+    expect(byName.get('CheckVolumesFreedReady').Next).toBe('LaunchHelper');
+  });
+
+  it('attaches to a helper that reports, orders what is attached, and detaches what is done', () => {
+    const after: Record<string, string> = {
+      LaunchHelper: 'CreateEmptyVolumes',
+      CheckVolumesReady: 'WaitToCheckInstanceOfHelper',
+      CheckInstanceOfHelperReady: 'WaitToCheckHelperUp',
+      CheckHelperUpReady: 'AttachAllToHelper',
+      AttachAllToHelper: 'WaitToCheckHelperAttachments',
+      CheckHelperAttachmentsReady: 'OrderHelper',
+      OrderHelper: 'WaitToCheckHelperDone',
+      CheckHelperDoneReady: 'DetachAllFromHelper',
+      DetachAllFromHelper: 'WaitToCheckVolumesDetached',
+      CheckVolumesDetachedReady: 'RetireHelper',
+    };
+    for (const [name, next] of Object.entries(after)) expect(byName.get(name).Next, name).toBe(next);
+    for (const name of ['CreateEmptyVolumes', 'AttachAllToHelper', 'DetachAllFromHelper']) {
+      expect(byName.get(name).ItemProcessor.ProcessorConfig.Mode, name).toBe('INLINE');
+      expect(byName.get(name).MaxConcurrency, name).toBeLessThanOrEqual(40);
+    }
   });
 
   it('calls every state after its Lambda', () => {

@@ -37,6 +37,7 @@ function drawScope(scope: Json, indent: string): string[] {
     if (isCheck) {
       lines.push(`${indent}${name} --> ${name}: not yet`);
       lines.push(`${indent}${name} --> ${target(`${name}Ready`)}`);
+      for (const [next, label] of exits(name, scope)) lines.push(`${indent}${name} --> ${next}: ${label}`);
       continue;
     }
     for (const [next, label] of transitions(state)) {
@@ -70,6 +71,14 @@ function transitions(state: Json): [string, string][] {
     default:
       return [[state.End ? '[*]' : state.Next, ''], ...caught];
   }
+}
+
+/** Where a loop goes on besides its good end: to states that are not part of it. */
+function exits(check: string, scope: Json): [string, string][] {
+  const rules: Json[] = scope.States[`${check}Outcome`].Choices;
+  return rules
+    .filter(({ Next }) => !isLoopPart(Next, scope))
+    .map((rule) => [rule.Next, (rule.Or ?? [rule]).map(labelOf).join(', ')]);
 }
 
 /** What a rule of a drawn Choice asks for: the value it compares with. */

@@ -3,7 +3,7 @@ import { describeInstance } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { asked, makeRemover } from './removal.ts';
 
-/** Terminates the target; it is gone when EC2 says `terminated`, not when the call was accepted. */
+/** Terminates a target or helper; it is gone when EC2 says `terminated`, not when the call was accepted. */
 export const removeInstance = makeRemover({
   describe: describeInstance,
   idOf: ({ InstanceId }) => InstanceId,

@@ -1,4 +1,4 @@
-import { type LedgerEntry, TAG } from '../../../core/model/restore-record.ts';
+import { type LedgerEntry, TAG, TEMPORARY_ROLES } from '../../../core/model/restore-record.ts';
 import { NotVisible, nameAwsError } from '../../runtime/aws-errors.ts';
 import type { Which } from '../../runtime/describe.ts';
 import { entryFilters, type RestoreContext } from '../../runtime/ledger.ts';
@@ -44,9 +44,10 @@ export function whyNot(tags: readonly AnyTag[] | undefined, removing: Removing):
   const { context } = removing;
   const tagValue = (key: string): string | undefined => tags?.find(({ Key }) => Key === key)?.Value;
   const role = tagValue(TAG.role);
-  if (tagValue(TAG.restore) === context.restoreId && role === 'temporary') return undefined;
+  const isTemporary = TEMPORARY_ROLES.some((each) => each === role);
+  if (tagValue(TAG.restore) === context.restoreId && isTemporary) return undefined;
   if (role === undefined && isFresh(removing)) return going;
-  if (role !== 'temporary') return kept(`its tag ${TAG.role} is ${role ?? 'missing'}, not temporary`);
+  if (!isTemporary) return kept(`its tag ${TAG.role} is ${role ?? 'missing'}, not temporary`);
   return kept(`its tag ${TAG.restore} is not ${context.restoreId}`);
 }
 

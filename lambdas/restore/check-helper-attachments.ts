@@ -1,0 +1,48 @@
+import { LandfallError } from '../../core/model/errors.ts';
+import { describeVolumes } from '../runtime/describe.ts';
+import { markReady, readPlan } from '../runtime/ledger.ts';
+import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
+import { makeStep } from '../runtime/step.ts';
+import { requireAttachedAs } from './attach/attachment.ts';
+import { attachmentName, helperContextSchema, helperDeviceName } from './helper/planned.ts';
+import { furthest, volumesOfDisks } from './volume/of-disks.ts';
+
+/** A restored volume would be deleted together with the helper. */
+export class EndsWithHelper extends LandfallError {
+  override readonly name = 'EndsWithHelper';
+}
+
+const inputSchema = helperContextSchema.extend({ poll: pollSchema });
+
+const WORST_FIRST = ['missing', 'detached', 'detaching', 'busy', 'not-visible-yet', 'attaching', 'attached'];
+
+/** Looks at the attachments of all disks to the helper in one call, before a byte is written. */
+export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll, ...context }) => {
+  const plan = await readPlan(context);
+  const volumes = await volumesOfDisks(context, plan);
+  const seen = await describeVolumes(volumes.map(({ volumeId }) => volumeId));
+  const looks = volumes.map(({ disk, volumeId }) => {
+    const attachment = seen.get(volumeId)?.Attachments?.[0];
+    const deviceName = helperDeviceName(plan, disk.id);
+    requireAttachedAs(attachment, { diskId: disk.id, volumeId, instanceId, deviceName });
+    if (attachment?.DeleteOnTermination) {
+      throw new EndsWithHelper(
+        `volume ${volumeId} of disk ${disk.id} would be deleted when helper ${instanceId} ends`,
+      );
+    }
+    return { disk, volumeId, deviceName, status: attachment?.State ?? unseen(poll) };
+  });
+  const last = furthest(looks, WORST_FIRST);
+  const status = last?.status ?? 'missing';
+  if (status === 'attached') {
+    await Promise.all(
+      looks.map(({ disk }) =>
+        markReady(context, { kind: 'attachment', name: attachmentName(instance, disk.id) }),
+      ),
+    );
+  }
+  const message = last
+    ? `volume ${last.volumeId} of disk ${last.disk.id} is ${last.status} at helper ${instanceId} ${last.deviceName}`
+    : 'the plan has no disks';
+  return { status, message, instance, instanceId, poll: nextPoll(poll) };
+});

@@ -1,0 +1,30 @@
+import type { Plan, PlannedDisk } from '../../../core/model/plan.ts';
+import { type RestoreContext, resourceOf } from '../../runtime/ledger.ts';
+
+export interface DiskVolume {
+  readonly disk: PlannedDisk;
+  readonly volumeId: string;
+}
+
+/** The volume of every disk, in the plan's order. @throws RecordInvalid when one was not made yet */
+export function volumesOfDisks(context: RestoreContext, { disks }: Plan): Promise<DiskVolume[]> {
+  return Promise.all(
+    disks.map(async (disk) => ({
+      disk,
+      volumeId: await resourceOf(context, { kind: 'volume', name: disk.id }),
+    })),
+  );
+}
+
+/** The thing that is furthest from where all are to be: `worst` lists its statuses, the worst first. */
+export function furthest<T extends { readonly status: string }>(
+  things: readonly T[],
+  worst: readonly string[],
+): T | undefined {
+  const rank = ({ status }: T): number => {
+    const index = worst.indexOf(status);
+    // A status that nobody knows comes before all others: it ends the wait.
+    return index < 0 ? -1 : index;
+  };
+  return [...things].sort((a, b) => rank(a) - rank(b))[0];
+}
