@@ -7,8 +7,10 @@ export {
   type BackupStats,
   backUp,
 } from './back-up.ts';
-export { BLOCK_BYTES } from './block.ts';
+export { BLOCK_BYTES, isZero, padToBlock } from './block.ts';
 export type { BlockTarget } from './block-target.ts';
+export { type Digest, sha256 } from './digest.ts';
+export { type DiskDigests, makeDiskDigests } from './disk-digests.ts';
 export {
   CorruptBlock,
   CorruptObject,
@@ -26,16 +28,23 @@ export {
   UnsupportedRepository,
 } from './errors.ts';
 export { makeFolderStore } from './folder-store.ts';
-export { type DiskPiece, type DiskReader, openDisk } from './open-disk.ts';
+export { type DiskPiece, type DiskReader, openDisk, type SegmentList } from './open-disk.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
-export { type RestoreProgress, restoreDisk } from './restore-disk.ts';
+export {
+  type RestoreProgress,
+  restoreDisk,
+  restoreSegments,
+  type SegmentsProgress,
+} from './restore-disk.ts';
 export {
   findRestorePoint,
   listRestorePoints,
   type RestorePointEntry,
   readManifest,
 } from './restore-points.ts';
+export { type RunAheadOptions, runAhead } from './run-ahead.ts';
 export { makeS3Client, makeS3Store, parseS3Url } from './s3-store.ts';
+export { makeSlots, type Slots } from './slots.ts';
 export type { DiskSource, Extent } from './source.ts';
 export {
   InvalidKey,

@@ -2,7 +2,7 @@ import { type Bytes, type DiskId, parseBytes, type RestorePointId } from '../mod
 import type { Manifest, ManifestDisk } from '../model/manifest.ts';
 import { BLOCK_BYTES, decompressBlock } from './block.ts';
 import { type Digest, isDigest, sha256 } from './digest.ts';
-import type { DiskObject } from './disk-format.ts';
+import { type DiskObject, segmentBlocks } from './disk-format.ts';
 import { CorruptBlock, CorruptObject, DiskNotFound } from './errors.ts';
 import { diskKey, packKey } from './keys.ts';
 import { getReferenced, loadDisk, loadSegment, placed } from './objects.ts';
@@ -16,12 +16,28 @@ export type DiskPiece =
   | { readonly kind: 'data'; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'zeros'; readonly offset: number; readonly length: number };
 
+/** What a segment lists, without where it lies. */
+export interface SegmentList {
+  /** Bytes from the disk's start. */
+  readonly offset: number;
+  readonly blockCount: number;
+  /**
+   * The blocks that are not zero, by ascending `index`, which counts from the segment's first block. `digest` is the
+   * SHA-256 of the whole block, 32 bytes; a disk's last block is padded with zeros.
+   */
+  readonly dataBlocks: readonly { readonly index: number; readonly digest: Uint8Array }[];
+}
+
 export interface DiskReader {
   readonly size: Bytes;
   readonly segmentBytes: number;
   readonly segmentCount: number;
+  /** SHA-256 over the digests of all blocks in order, those of zeros too. */
+  readonly diskDigest: Digest;
   /** Whether any block of the segments [from, to) is non-zero. */
   hasData(from: number, to: number): Promise<boolean>;
+  /** Reads no pack. @throws CorruptObject, StoreFailed, RangeError, or the signal's reason */
+  listSegment(index: number, options?: { readonly signal?: AbortSignal }): Promise<SegmentList>;
   /**
    * Verified content of the segments [from, to), in ascending order and without gaps: data blocks and runs of zeros.
    * A run of zeros is as long as it can be; the last piece is cut to the disk's end. Reads ahead within the memory budget.
@@ -68,12 +84,17 @@ export async function openDisk(
     size: parseBytes(disk.size),
     segmentBytes: disk.segmentBytes,
     segmentCount: disk.segmentCount,
+    diskDigest: disk.diskDigest,
     async hasData(from, to) {
       checkSegmentRange(disk, from, to);
       for (let index = from; index < to; index += 1) {
         if (disk.segmentAt(index).dataBlocks > 0) return true;
       }
       return false;
+    },
+    async listSegment(index, options = {}) {
+      checkSegmentRange(disk, index, index + 1);
+      return await listSegment(reading, { index, signal: options.signal });
     },
     read(from, to, options = {}) {
       checkSegmentRange(disk, from, to);
@@ -208,13 +229,27 @@ async function* fetchedPieces(reading: Reading, options: PieceOptions): AsyncGen
 
 async function loadPlacedSegment(
   { store, disk, id, diskId }: Reading,
-  { index, signal }: { index: number; signal: AbortSignal },
+  { index, signal }: { index: number; signal: AbortSignal | undefined },
 ) {
   try {
     return await loadSegment(store, disk, { index, signal });
   } catch (error) {
     throw placed(error, { restorePoint: id, diskId, offset: index * disk.segmentBytes });
   }
+}
+
+async function listSegment(
+  reading: Reading,
+  { index, signal }: { index: number; signal: AbortSignal | undefined },
+): Promise<SegmentList> {
+  const { disk } = reading;
+  const offset = index * disk.segmentBytes;
+  if (disk.segmentAt(index).dataBlocks === 0) {
+    return { offset, blockCount: segmentBlocks(disk, index), dataBlocks: [] };
+  }
+  const segment = await loadPlacedSegment(reading, { index, signal });
+  const dataBlocks = Array.from(segment.dataBlocks(), ({ index, digest }) => ({ index, digest }));
+  return { offset, blockCount: segment.blockCount, dataBlocks };
 }
 
 const NOTHING = new Uint8Array();

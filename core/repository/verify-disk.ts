@@ -66,7 +66,7 @@ export async function verifyDisk(check: DiskCheck): Promise<void> {
   const problems = makeProblems();
   const digests = makeDiskDigests();
   for await (const { index, segment } of checkedSegments(check, disk, problems)) {
-    if (segment) feed(digests, segment);
+    if (segment) digests.addSegment({ blockCount: segment.blockCount, dataBlocks: segment.dataBlocks() });
     else digests.addZeros(segmentBlocks(disk, index));
   }
   for (const problem of problems.all()) onFinding({ ...problem, ...where });
@@ -138,16 +138,6 @@ async function checkSegment(
     });
     return undefined;
   }
-}
-
-function feed(digests: ReturnType<typeof makeDiskDigests>, segment: Segment): void {
-  let next = 0;
-  for (const { index, digest } of segment.dataBlocks()) {
-    digests.addZeros(index - next);
-    digests.addData(digest);
-    next = index + 1;
-  }
-  digests.addZeros(segment.blockCount - next);
 }
 
 type Problem = Required<Pick<Finding, 'object' | 'problem' | 'offset' | 'blocks'>>;
