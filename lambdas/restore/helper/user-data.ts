@@ -39,7 +39,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
  * cloud-init runs the script once, as root, when network and metadata are there. What it says goes to a log, and on the
  * console where GetConsoleOutput reads it. A shutdown ends the instance (InstanceInitiatedShutdownBehavior: terminate).
  */
-const SCRIPT_HEAD = String.raw`# Makes this instance a helper appliance of Landfall, or ends it.
+const SCRIPT_HEAD = `# Makes this instance a helper appliance of Landfall, or ends it.
 set -Eeuo pipefail
 
 log=/var/log/landfall-helper.log
@@ -87,10 +87,10 @@ export HOME=/root AWS_REGION="$region" AWS_DEFAULT_REGION="$region" AWS_USE_DUAL
 export AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=3
 archive=/opt/landfall-helper.tar.gz
 # Ten minutes: who waits for the first report takes the helper for lost after fifteen.
-fetch_until=$((SECONDS + 600))
+fetch_until=$(($(date +%s) + 600))
 until timeout 180 aws s3 cp "$bundle" "$archive" --region "$region" --only-show-errors \
   --cli-connect-timeout 10 --cli-read-timeout 30; do
-  if [[ $SECONDS -ge $fetch_until ]]; then
+  if [[ $(date +%s) -ge $fetch_until ]]; then
     echo "S3 could not be read for ten minutes: does the subnet have a gateway endpoint for S3 or another way to it," \
       "and may the role read the bundle?"
     exit 1
