@@ -22,10 +22,16 @@ const FRESH_QUOTA_VCPUS = 5;
 // A type within that quota is taken where it has at least so much of the speed that a larger one would give.
 const LITTLE_LESS = 0.75;
 const MOST_FALLBACKS = 4;
+// One process runs on a helper. The core that runs its JavaScript reads some 300 MB/s from S3, and disks compress about
+// 3:1 (both measured elsewhere, not on such an instance); half as much again, because newer cores are faster.
+const PROGRAM_MBPS = 1_500;
 
 /** What a helper of this type moves from S3 onto volumes in the long run, MB/s. */
-export const rateOf = ({ ebsMBps, networkMBps = Number.POSITIVE_INFINITY }: HelperType): number =>
-  Math.min(ebsMBps, networkMBps);
+export const rateOf = ({ ebsMBps, networkMBps = PROGRAM_MBPS }: HelperType): number =>
+  Math.min(ebsMBps, networkMBps, PROGRAM_MBPS);
+
+/** What a helper has to carry: more than the program moves is of no use. */
+const wantedMBps = ({ volumesMBps }: HelperNeed): number => Math.min(volumesMBps, PROGRAM_MBPS);
 
 export const hasMemory = ({ memoryMiB }: HelperType): boolean => memoryMiB >= LEAST_MEMORY_MIB;
 
@@ -43,13 +49,13 @@ function bestOf(able: readonly HelperType[], need: HelperNeed): HelperType | und
   const wanted = smallestThatCarries(able, need) ?? fastestOf(able);
   if (!wanted || fitsFreshQuota(wanted)) return wanted;
   const small = fastestOf(able.filter(fitsFreshQuota));
-  const isLittleLess = small && rateOf(small) >= LITTLE_LESS * Math.min(rateOf(wanted), need.volumesMBps);
+  const isLittleLess = small && rateOf(small) >= LITTLE_LESS * Math.min(rateOf(wanted), wantedMBps(need));
   return isLittleLess ? small : wanted;
 }
 
 const smallestThatCarries = (able: readonly HelperType[], need: HelperNeed): HelperType | undefined =>
   able
-    .filter((type) => rateOf(type) >= need.volumesMBps)
+    .filter((type) => rateOf(type) >= wantedMBps(need))
     .toSorted((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB)[0];
 
 const fastestOf = (types: readonly HelperType[]): HelperType | undefined =>
@@ -62,7 +68,7 @@ const fastestOf = (types: readonly HelperType[]): HelperType | undefined =>
 function fallbacksFor(best: HelperType, able: readonly HelperType[], need: HelperNeed): HelperType[] {
   const noLarger = able.filter(({ vcpus }) => vcpus <= Math.max(FRESH_QUOTA_VCPUS, best.vcpus));
   const families = [...new Set(noLarger.map(familyOf))].filter((family) => family !== familyOf(best));
-  const useful = (type: HelperType): number => Math.min(rateOf(type), need.volumesMBps);
+  const useful = (type: HelperType): number => Math.min(rateOf(type), wantedMBps(need));
   const others = families
     .map((family) =>
       bestOf(
@@ -83,7 +89,7 @@ const familyOf = ({ name }: HelperType): string => name.split('.')[0] ?? name;
 function reasonFor(best: HelperType, able: readonly HelperType[], need: HelperNeed): string {
   const figures = figuresOf(best);
   const wish = wishOf(need);
-  if (rateOf(best) >= need.volumesMBps) return `the smallest type that carries ${wish}: ${figures}`;
+  if (rateOf(best) >= wantedMBps(need)) return `the smallest type that carries ${wish}: ${figures}`;
   if (able.some((type) => rateOf(type) > rateOf(best))) {
     return `carries ${percentOf(best, need)} of ${wish}, within the ${FRESH_QUOTA_VCPUS} vCPUs of an account’s first quota: ${figures}`;
   }
@@ -92,20 +98,23 @@ function reasonFor(best: HelperType, able: readonly HelperType[], need: HelperNe
 
 /** Why a type is taken that the request names. */
 export function reasonForAsked(asked: HelperType, need: HelperNeed): string {
-  const share = rateOf(asked) >= need.volumesMBps ? 'all' : percentOf(asked, need);
+  const share = rateOf(asked) >= wantedMBps(need) ? 'all' : percentOf(asked, need);
   return `the request asks for it; it carries ${share} of ${wishOf(need)}: ${figuresOf(asked)}`;
 }
 
-const percentOf = (type: HelperType, { volumesMBps }: HelperNeed): string =>
-  `${Math.floor((rateOf(type) / volumesMBps) * 100)} %`;
+const percentOf = (type: HelperType, need: HelperNeed): string =>
+  `${Math.floor((rateOf(type) / wantedMBps(need)) * 100)} %`;
 
-const wishOf = ({ disks, volumesMBps }: HelperNeed): string =>
-  disks === 1
-    ? `what the volume can take (${Math.ceil(volumesMBps)} MB/s)`
-    : `what the ${disks} volumes can take together (${Math.ceil(volumesMBps)} MB/s)`;
+function wishOf({ disks, volumesMBps }: HelperNeed): string {
+  const take = disks === 1 ? 'the volume can take' : `the ${disks} volumes can take together`;
+  const rate = `${Math.ceil(volumesMBps)} MB/s`;
+  return volumesMBps > PROGRAM_MBPS
+    ? `the ${PROGRAM_MBPS} MB/s that the program moves at most (${take} ${rate})`
+    : `what ${take} (${rate})`;
+}
 
 function figuresOf({ vcpus, ebsMBps, ebsBurstMBps, networkMBps, dataVolumes }: HelperType): string {
   const burst = ebsBurstMBps > ebsMBps ? ` (${Math.floor(ebsBurstMBps)} in bursts)` : '';
   const network = networkMBps === undefined ? '' : ` and ${Math.floor(networkMBps)} MB/s to the network`;
-  return `${Math.floor(ebsMBps)} MB/s to EBS${burst}${network}, ${vcpus} vCPUs, ${dataVolumes} volumes besides its root`;
+  return `${Math.floor(ebsMBps)} MB/s to EBS${burst}${network}, ${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'}, ${dataVolumes} volumes besides its root`;
 }

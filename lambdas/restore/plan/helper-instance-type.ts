@@ -1,7 +1,8 @@
 import {
-  DescribeInstanceTypeOfferingsCommand,
+  type _InstanceType,
   DescribeInstanceTypesCommand,
   type InstanceTypeInfo,
+  paginateDescribeInstanceTypeOfferings,
 } from '@aws-sdk/client-ec2';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { ec2 } from '../../runtime/ec2.ts';
@@ -38,18 +39,7 @@ export async function findHelperType(facts: HelperTypeFacts): Promise<HelperChoi
 
 /** The types of the table that are to be had in the zone, with what EC2 itself says of them. */
 async function offeredTypes(zone: string | undefined): Promise<HelperType[]> {
-  const { InstanceTypeOfferings = [] } = await ec2.send(
-    new DescribeInstanceTypeOfferingsCommand({
-      LocationType: zone === undefined ? 'region' : 'availability-zone',
-      Filters: [
-        { Name: 'instance-type', Values: [...HELPER_TYPES.keys()] },
-        ...(zone === undefined ? [] : [{ Name: 'location', Values: [zone] }]),
-      ],
-    }),
-  );
-  const names = InstanceTypeOfferings.map(({ InstanceType }) => InstanceType).filter(
-    (name) => name !== undefined,
-  );
+  const names = await offeredNames(zone);
   if (names.length === 0) return [];
   const { InstanceTypes = [] } = await ec2.send(new DescribeInstanceTypesCommand({ InstanceTypes: names }));
   const infos = new Map(InstanceTypes.map((info) => [String(info.InstanceType), info]));
@@ -58,6 +48,24 @@ async function offeredTypes(zone: string | undefined): Promise<HelperType[]> {
     const info = infos.get(type.name);
     return info ? [asEc2Says(info, type)] : [];
   });
+}
+
+async function offeredNames(zone: string | undefined): Promise<_InstanceType[]> {
+  const pages = paginateDescribeInstanceTypeOfferings(
+    { client: ec2 },
+    {
+      LocationType: zone === undefined ? 'region' : 'availability-zone',
+      Filters: [
+        { Name: 'instance-type', Values: [...HELPER_TYPES.keys()] },
+        ...(zone === undefined ? [] : [{ Name: 'location', Values: [zone] }]),
+      ],
+    },
+  );
+  const names: _InstanceType[] = [];
+  for await (const { InstanceTypeOfferings = [] } of pages) {
+    for (const { InstanceType } of InstanceTypeOfferings) if (InstanceType) names.push(InstanceType);
+  }
+  return names;
 }
 
 /** Figures of a type, EC2's where it gives them. */
