@@ -183,12 +183,12 @@ describe('a restore is refused before anything is created', () => {
       ],
     });
     const before = await bench.inventory();
-    const { error, cause } = await bench.restore({ ...good(), restorePoint: point });
+    const { error, cause } = await bench.restore({ ...good(), strategy: 'upload', restorePoint: point });
     expect(error).toBe('BadRequest');
     expect(cause).toContain(
       'disk root = 8796093022208 bytes: strategy upload takes disks of less than 8 TiB',
     );
-    expect(cause).toContain('landfall restore --to DEVICE');
+    expect(cause).toContain('Use strategy helper');
     expect(await bench.inventory()).toEqual(before);
   });
 });
