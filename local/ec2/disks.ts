@@ -2,8 +2,9 @@ import { closeSync, constants, ftruncateSync, openSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AwsError } from '../service.ts';
-import { type Extent, readUpTo, writeSparse } from '../sparse/index.ts';
+import { type Extent, readUpTo, writeRuns, writeSparse } from '../sparse/index.ts';
 import { BLOCK_BYTES, type BlockMap, makeBlockMap, readBlockMap, writeBlockMap } from './block-map.ts';
+import { type BlockRuns, blocksFrom, runsWithout, unionOfRuns } from './block-runs.ts';
 import { findDataRanges } from './data-ranges.ts';
 import type { SourceObject } from './object-source.ts';
 
@@ -37,6 +38,18 @@ export interface Disks {
     source: SourceObject;
     signal: AbortSignal;
     onProgress: (doneBytes: number) => void;
+  }): Promise<number>;
+  /** Makes a snapshot's file, all zero. @throws UnsupportedOperation when the file system cannot hold such a file */
+  createSnapshot(snapshotId: string, sizeGiB: number): void;
+  /** Notes which blocks of a snapshot were written to its file. */
+  saveSnapshotBlocks(snapshotId: string, written: BlockRuns): Promise<void>;
+  /** The blocks of a complete snapshot that hold data. */
+  snapshotBlocks(snapshotId: string): Promise<BlockRuns>;
+  /** Copies to a snapshot the blocks of its parent that it lacks; returns the bytes of all it has. May be run again. */
+  inheritBlocks(copy: {
+    snapshotId: string;
+    parentId: string | undefined;
+    signal: AbortSignal;
   }): Promise<number>;
   /** Writes a snapshot from pieces at hand (the seeds). */
   writeSnapshot(snapshotId: string, sizeGiB: number, pieces: readonly DiskPiece[]): Promise<number>;
@@ -77,14 +90,33 @@ export async function openDisks(folder: string): Promise<Disks> {
     return map.blockCount() * BLOCK_BYTES;
   }
 
+  async function snapshotMap(snapshotId: string): Promise<BlockMap> {
+    const map = await readBlockMap(snapshotFile(snapshotId));
+    if (!map) throw new Error(`the block list of ${snapshotId} is missing`);
+    return map;
+  }
+
   return {
     volumeFile,
     snapshotFile,
     createVolume: (volumeId, sizeGiB) => createBlank(volumeFile(volumeId), sizeGiB),
+    createSnapshot: (snapshotId, sizeGiB) => createBlank(snapshotFile(snapshotId), sizeGiB),
+    saveSnapshotBlocks: (snapshotId, written) =>
+      writeBlockMap(snapshotFile(snapshotId), makeBlockMap(written)),
+    snapshotBlocks: async (snapshotId) => (await snapshotMap(snapshotId)).runs(),
+    async inheritBlocks({ snapshotId, parentId, signal }) {
+      const own = await snapshotMap(snapshotId);
+      if (parentId === undefined) return own.blockCount() * BLOCK_BYTES;
+      const inherited = (await snapshotMap(parentId)).runs();
+      const blocks = blocksFrom(runsWithout(inherited, own.runs()), 0);
+      await copyBlocks({ from: snapshotFile(parentId), to: snapshotFile(snapshotId), blocks, signal });
+      const all = makeBlockMap(unionOfRuns(inherited, own.runs()));
+      await writeBlockMap(snapshotFile(snapshotId), all);
+      return all.blockCount() * BLOCK_BYTES;
+    },
     growVolume: (volumeId, sizeGiB) => truncate(volumeFile(volumeId), sizeGiB * GIB_BYTES),
     async fillVolume({ volumeId, snapshotId, signal }) {
-      const map = await readBlockMap(snapshotFile(snapshotId));
-      if (!map) throw new Error(`the block list of ${snapshotId} is missing`);
+      const map = await snapshotMap(snapshotId);
       await copyBetween(snapshotFile(snapshotId), volumeFile(volumeId), { map, signal });
       await writeBlockMap(volumeFile(volumeId), map, { stampFile: true });
     },
@@ -141,7 +173,7 @@ function createBlank(file: string, sizeGiB: number): void {
   } catch (error) {
     throw new AwsError(
       'UnsupportedOperation',
-      `A volume of ${sizeGiB} GiB is more than the file system under the local region can hold: ${String(error)}`,
+      `A disk of ${sizeGiB} GiB is more than the file system under the local region can hold: ${String(error)}`,
     );
   } finally {
     closeSync(descriptor);
@@ -170,6 +202,36 @@ async function copyBetween(
       const { size } = await stat(from);
       const { map, signal } = options;
       await copyExtents({ read: readerOf(source), target, extents: map.extents(), size, signal });
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+/** Copies whole blocks, zeros too: an attempt that was cut short may have left other bytes in the target. */
+async function copyBlocks(copy: {
+  readonly from: string;
+  readonly to: string;
+  readonly blocks: Iterable<number>;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const source = await open(copy.from, 'r');
+  try {
+    const target = await open(copy.to, 'r+');
+    try {
+      const buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+      for (const block of copy.blocks) {
+        copy.signal.throwIfAborted();
+        const offset = block * BLOCK_BYTES;
+        await readUpTo(source, offset, buffer);
+        await writeRuns(target, {
+          position: offset,
+          bytes: buffer,
+          runs: [{ offset, length: BLOCK_BYTES }],
+        });
+      }
     } finally {
       await target.close();
     }

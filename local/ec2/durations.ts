@@ -28,6 +28,10 @@ export const SECONDS = {
   /** Snapshots of a volume: a base and a share for every GiB of data. */
   snapshotBase: 30,
   snapshotPerGiB: 8,
+  /** CompleteSnapshot of the EBS direct APIs until `completed`; seconds in public transcripts (NixOS polls for 60). */
+  snapshotSealing: 6,
+  /** From StartSnapshot until a fault rule's end state shows itself. */
+  snapshotSpoiling: 20,
   /** ImportSnapshot: waiting, then reading and converting, which grows with the disk (obs: 5 to 20 minutes). */
   importPending: 20,
   importConvertingBase: 100,

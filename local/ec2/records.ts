@@ -86,7 +86,7 @@ export interface VolumeShape {
 }
 
 export interface SnapshotRecord extends TaggedRecord {
-  /** `vol-ffffffff` for an imported one, as on AWS. */
+  /** `vol-ffffffff` for one that was imported or written directly, as on AWS. */
   readonly volumeId: string;
   readonly sizeGiB: number;
   readonly description: string;
@@ -102,6 +102,21 @@ export interface SnapshotRecord extends TaggedRecord {
   completionTime?: string;
   /** Bytes of its non-zero blocks; known once they are copied. */
   fullBytes?: number;
+  /** On a snapshot that is written block by block through the EBS direct APIs. */
+  direct?: DirectSnapshotRecord;
+}
+
+export interface DirectSnapshotRecord {
+  /** Whose blocks it has where it was given none of its own. */
+  readonly parentId?: string;
+  /** The same for all snapshots that go back to one volume or one parent. */
+  readonly lineage: string;
+  /** Simulated minutes without a block or its completion after which it is given up. */
+  readonly timeoutMinutes: number;
+  /** What a fault rule wants it to come to. */
+  readonly fate?: FaultEffects;
+  /** Once CompleteSnapshot was called: it takes no more blocks. */
+  sealed?: true;
 }
 
 export interface ImageDeviceRecord {

@@ -7,6 +7,11 @@ import { createImageOperations } from './create-image.ts';
 import { instanceTypeOperations } from './describe-instance-types.ts';
 import { describeInstancesOperations } from './describe-instances.ts';
 import { openDisks } from './disks.ts';
+import {
+  type DirectSnapshots,
+  handleDirectSnapshotTransitions,
+  makeDirectSnapshots,
+} from './direct-snapshots.ts';
 import { SECONDS } from './durations.ts';
 import { makeEvents } from './events.ts';
 import { type HelperView, makeHelperHost } from './helper-appliance/host.ts';
@@ -66,6 +71,8 @@ export interface Ec2Service extends Service {
   stopHelpers(): Promise<void>;
   stop(): Promise<void>;
 }
+  /** The snapshots as the EBS direct APIs see them. */
+  readonly directSnapshots: DirectSnapshots;
 
 /** Opens (or creates, with its seeds) the EC2 of a region; transitions that were under way go on. */
 export async function makeEc2Service(
@@ -99,6 +106,7 @@ export async function makeEc2Service(
 
 const HANDLERS: readonly ((sim: Simulation) => void)[] = [
   handleAttachmentTransitions,
+    directSnapshots: makeDirectSnapshots(sim),
   handleImageTransitions,
   handleImportTransitions,
   handleInstanceTransitions,
@@ -115,6 +123,7 @@ const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
   describeInstancesOperations,
   imageOperations,
   importSnapshotOperations,
+  handleDirectSnapshotTransitions,
   instanceAttributeOperations,
   instanceProfileOperations,
   instanceStateOperations,

@@ -40,13 +40,15 @@ export function insertSnapshot(
   return snapshot;
 }
 
-function fail(sim: Simulation, snapshot: SnapshotRecord, message: string): void {
+export function failSnapshot(sim: Simulation, snapshot: SnapshotRecord, message: string): void {
   snapshot.state = 'error';
   snapshot.stateMessage = message;
   announce(sim, snapshot, message);
 }
 
 function announce(sim: Simulation, snapshot: SnapshotRecord, cause?: string): void {
+  // No event is documented for snapshots that were written directly: nobody shall wait for one.
+  if (snapshot.direct) return;
   sim.events.snapshot({
     snapshotId: snapshot.id,
     volumeId: snapshot.volumeId,
@@ -68,7 +70,7 @@ async function copy(
     snapshot.fullBytes = await sim.disks.takeSnapshot({ snapshotId, volumeId, sizeGiB, signal: run.signal });
   } catch (error) {
     run.signal.throwIfAborted();
-    fail(sim, snapshot, String(error));
+    failSnapshot(sim, snapshot, String(error));
     return;
   }
   snapshot.progress = 50;
@@ -84,7 +86,7 @@ async function copy(
 function complete(sim: Simulation, snapshot: SnapshotRecord, fate: FaultEffects): void {
   if (snapshot.state !== 'pending') return;
   if (fate.endState) {
-    fail(sim, snapshot, fate.message ?? 'An internal error occurred.');
+    failSnapshot(sim, snapshot, fate.message ?? 'An internal error occurred.');
     return;
   }
   snapshot.state = 'completed';
@@ -93,7 +95,7 @@ function complete(sim: Simulation, snapshot: SnapshotRecord, fate: FaultEffects)
   announce(sim, snapshot);
 }
 
-/** Whether a volume being made still reads the snapshot's bytes. */
+/** Whether a volume being made, or a child being written, still needs the snapshot's bytes. */
 const isBeingRead = (sim: Simulation, snapshotId: string): boolean =>
   sim.state.volumes
     .all()
@@ -102,7 +104,10 @@ const isBeingRead = (sim: Simulation, snapshotId: string): boolean =>
         volume.snapshotId === snapshotId &&
         !volume.contentReady &&
         ['creating', 'in-use'].includes(volume.state),
-    );
+    ) ||
+  sim.state.snapshots
+    .all()
+    .some((child) => child.direct?.parentId === snapshotId && child.state === 'pending');
 
 /** Takes a snapshot away; its bytes go as soon as no volume is being made from them. */
 export function removeSnapshot(sim: Simulation, snapshotId: string): void {

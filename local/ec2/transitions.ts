@@ -19,6 +19,7 @@ export type TransitionKind =
   | 'volume-detached'
   | 'snapshot-copied'
   | 'snapshot-completed'
+  | 'snapshot-sealed'
   | 'snapshot-removed'
   | 'import-reading'
   | 'import-completed'
