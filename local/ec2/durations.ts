@@ -39,6 +39,15 @@ export const SECONDS = {
   importDeleting: 5,
   /** A cancelled or completed task is described for seven days. */
   importTaskVisible: 7 * 24 * 3_600,
+  /** ImportImage, step by step: half an hour to an hour with a few GiB (obs), most of it for a guest that boots. */
+  imageImportPending: 30,
+  imageImportValidating: 30,
+  imageImportValidated: 15,
+  imageImportConvertingBase: 180,
+  imageImportConvertingPerGiB: 8,
+  imageImportUpdating: 240,
+  imageImportBooting: 600,
+  imageImportPreparing: 180,
   imagePending: 3,
   /** How long a client token is remembered: at least a day on AWS. */
   clientTokenKept: 24 * 3_600,

@@ -86,6 +86,15 @@ export const RESOURCE_KINDS = {
     malformed: expecting('InvalidAllocationID.NotFound', 'eipalloc'),
     notFound: missing('InvalidAllocationID.NotFound', (id) => `The allocation ID '${id}' does not exist`),
   },
+  imageImport: {
+    prefix: 'import-ami',
+    malformed: (id) =>
+      new AwsError(
+        'InvalidConversionTaskId.Malformed',
+        `Invalid conversion task id '${id}' (import-ami-...)`,
+      ),
+    notFound: missing('InvalidConversionTaskId', (id) => `The import task ID '${id}' does not exist`),
+  },
   importTask: {
     prefix: 'import-snap',
     malformed: (id) =>

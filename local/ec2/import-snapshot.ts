@@ -1,24 +1,22 @@
 import type {
-  CancelImportTaskRequest,
-  CancelImportTaskResult,
   DescribeImportSnapshotTasksRequest,
   DescribeImportSnapshotTasksResult,
   ImportSnapshotRequest,
   ImportSnapshotResult,
   ImportSnapshotTask,
-  SnapshotDiskContainer,
   SnapshotTaskDetail,
 } from '@aws-sdk/client-ec2';
 import { AwsError, type Call } from '../service.ts';
-import { invalidCombination, invalidParameter, notSimulated, required } from './errors.ts';
+import { required } from './errors.ts';
 import { describe } from './filters.ts';
 import { earlierResult, rememberResult } from './idempotency.ts';
 import { makeId } from './ids.ts';
-import { startCancellation, startImport } from './import-run.ts';
+import { checkFormat, checkImportQuota, checkObject, checkRole, parseLocation } from './import-rules.ts';
+import { startImport } from './import-run.ts';
 import { chooseEncryption, isUsableKey } from './kms.ts';
 import { acceptOnly, mutation, type Operations, query } from './operation.ts';
 import type { ImportTaskRecord } from './records.ts';
-import { need, nowText, type Simulation } from './simulation.ts';
+import { nowText, type Simulation } from './simulation.ts';
 import { tagList, tagsAtCreation } from './tags.ts';
 
 function detailOutput(task: ImportTaskRecord): SnapshotTaskDetail {
@@ -44,61 +42,6 @@ const taskOutput = (task: ImportTaskRecord): ImportSnapshotTask => ({
   ...(task.description ? { Description: task.description } : {}),
 });
 
-interface Location {
-  readonly bucket: string;
-  readonly key: string;
-  readonly url?: string;
-}
-
-/** Where the image lies: a bucket and key, or `s3://bucket/key`. @throws InvalidParameter, UnsupportedOperation */
-function parseLocation(container: SnapshotDiskContainer): Location {
-  if (container.Url && container.UserBucket) {
-    throw invalidCombination('Only one of url and userBucket may be given');
-  }
-  if (container.UserBucket) {
-    return {
-      bucket: required(container.UserBucket.S3Bucket, 's3Bucket'),
-      key: required(container.UserBucket.S3Key, 's3Key'),
-    };
-  }
-  const url = required(container.Url, 'url or userBucket');
-  const match = /^s3:\/\/([^/]+)\/(.+)$/.exec(url);
-  if (!match?.[1] || !match[2]) throw notSimulated(`ImportSnapshot from the URL ${url}`);
-  return { bucket: match[1], key: match[2], url };
-}
-
-/** @throws InvalidParameter when VM Import could not assume the role */
-function checkRole(sim: Simulation, roleName: string | undefined): string {
-  const name = roleName ?? 'vmimport';
-  // Without IAM to ask, a role that is named is taken to exist; nobody has made the default one.
-  const exists = sim.identities ? sim.identities.findRole(name) !== undefined : roleName !== undefined;
-  if (!exists) {
-    throw invalidParameter(
-      `The service role ${name} does not exist or does not have sufficient permissions for the service to continue`,
-    );
-  }
-  return name;
-}
-
-async function checkObject(sim: Simulation, { bucket, key }: Location): Promise<void> {
-  if (!(await sim.objects.bucketExists(bucket))) {
-    throw invalidParameter(`Invalid S3 source location: the bucket ${bucket} does not exist`);
-  }
-  const object = await sim.objects.open(bucket, key);
-  if (!object) throw invalidParameter(`Invalid S3 source location: there is no object ${key} in ${bucket}`);
-  await object.close();
-  if (object.size === 0) throw invalidParameter('Parameter disk-image-size=0 has an invalid format.');
-}
-
-function checkQuota(sim: Simulation): void {
-  const limit = sim.quotas.importTasks;
-  if (limit === undefined) return;
-  const active = sim.state.importTasks.all().filter((task) => task.status === 'active').length;
-  if (active >= limit) {
-    throw new AwsError('ResourceCountLimitExceeded', `The limit of ${limit} active import tasks is reached`);
-  }
-}
-
 function earlierTask(sim: Simulation, input: ImportSnapshotRequest): ImportTaskRecord | undefined {
   const [id] = earlierResult(sim, 'ImportSnapshot', input) ?? [];
   return id === undefined ? undefined : sim.state.importTasks.get(id);
@@ -113,9 +56,8 @@ async function prepareImport(
   if (earlier) return () => taskOutput(earlier);
   const container = required(input.DiskContainer, 'diskContainer');
   acceptOnly(container, ['Description', 'Format', 'Url', 'UserBucket'], 'DiskContainer');
-  const format = required(container.Format, 'format').toUpperCase();
-  if (format !== 'RAW') throw notSimulated(`ImportSnapshot of the format ${format} (RAW is)`);
-  const location = parseLocation(container);
+  const format = checkFormat('ImportSnapshot', container.Format);
+  const location = parseLocation('ImportSnapshot', container);
   const roleName = checkRole(sim, input.RoleName);
   const encryption = chooseEncryption(sim, input);
   if (encryption.kmsKeyId && !isUsableKey(sim, encryption.kmsKeyId)) {
@@ -123,7 +65,7 @@ async function prepareImport(
   }
   const tags = tagsAtCreation(input.TagSpecifications, ['import-snapshot-task']);
   await checkObject(sim, location);
-  checkQuota(sim);
+  checkImportQuota(sim);
   return () => {
     // The same request may have come in while the object was looked at.
     const meanwhile = earlierTask(sim, input);
@@ -146,21 +88,6 @@ async function prepareImport(
     rememberResult(sim, 'ImportSnapshot', input, [task.id]);
     startImport(sim, task, call.effects);
     return taskOutput(task);
-  };
-}
-
-function prepareCancellation(sim: Simulation, input: CancelImportTaskRequest): () => CancelImportTaskResult {
-  const task = need(sim, 'importTask', required(input.ImportTaskId, 'importTaskId'));
-  if (task.status !== 'active') {
-    throw new AwsError(
-      'IncorrectState',
-      `The import task ${task.id} is in state '${task.status}' and cannot be cancelled`,
-    );
-  }
-  return () => {
-    const previous = task.status;
-    startCancellation(sim, task, input.CancelReason);
-    return { ImportTaskId: task.id, PreviousState: previous, State: task.status };
   };
 }
 
@@ -196,12 +123,6 @@ export function importSnapshotOperations(sim: Simulation): Operations {
         });
         return { ImportSnapshotTasks: page.map(taskOutput), ...token };
       },
-    ),
-    CancelImportTask: mutation<CancelImportTaskRequest, CancelImportTaskResult>(
-      sim,
-      'CancelImportTask',
-      ['ImportTaskId', 'CancelReason'],
-      (input) => prepareCancellation(sim, input),
     ),
   };
 }

@@ -3,6 +3,7 @@ import type { RegionContext, Service } from '../service.ts';
 import { accountOperations } from './account.ts';
 import { addressOperations } from './addresses.ts';
 import { attachmentOperations, handleAttachmentTransitions } from './attachments.ts';
+import { cancelImportTaskOperations } from './cancel-import-task.ts';
 import { createImageOperations } from './create-image.ts';
 import { instanceTypeOperations } from './describe-instance-types.ts';
 import { describeInstancesOperations } from './describe-instances.ts';
@@ -16,6 +17,8 @@ import { SECONDS } from './durations.ts';
 import { makeEvents } from './events.ts';
 import { type HelperView, makeHelperHost } from './helper-appliance/host.ts';
 import { imageOperations } from './images.ts';
+import { importImageOperations } from './import-image.ts';
+import { handleImageImportTransitions } from './import-image-run.ts';
 import { handleImportTransitions } from './import-run.ts';
 import { importSnapshotOperations } from './import-snapshot.ts';
 import { instanceAttributeOperations } from './instance-attributes.ts';
@@ -33,7 +36,13 @@ import { runInstancesOperations } from './run-instances.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
 import { securityGroupOperations } from './security-groups.ts';
 import { seed } from './seed.ts';
-import { type Ec2Quotas, find, type IdentityDirectory, type Simulation } from './simulation.ts';
+import {
+  type Ec2Assumptions,
+  type Ec2Quotas,
+  find,
+  type IdentityDirectory,
+  type Simulation,
+} from './simulation.ts';
 import { handleSnapshotTransitions } from './snapshot-store.ts';
 import { snapshotOperations } from './snapshots.ts';
 import { type Ec2State, openState } from './state.ts';
@@ -65,6 +74,8 @@ export interface Ec2Service extends Service {
   helpers(): HelperView[];
   /** May be changed at any time. */
   readonly quotas: Ec2Quotas;
+  /** May be changed at any time. */
+  readonly assumptions: Ec2Assumptions;
   /** Resolves when no bytes are being copied and no change of state is being carried out. */
   idle(): Promise<void>;
   /** Ends the programs of helper appliances and waits for them; they are up again when the region is. */
@@ -94,6 +105,7 @@ export async function makeEc2Service(
     helperProcess: (id) => sim.helpers.process(id),
     helpers: () => sim.helpers.list(),
     quotas: sim.quotas,
+    assumptions: sim.assumptions,
     idle: () => sim.transitions.idle(),
     stopHelpers: () => sim.helpers.stop(),
     async stop() {
@@ -107,6 +119,7 @@ export async function makeEc2Service(
 const HANDLERS: readonly ((sim: Simulation) => void)[] = [
   handleAttachmentTransitions,
     directSnapshots: makeDirectSnapshots(sim),
+  handleImageImportTransitions,
   handleImageTransitions,
   handleImportTransitions,
   handleInstanceTransitions,
@@ -119,9 +132,11 @@ const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
   accountOperations,
   addressOperations,
   attachmentOperations,
+  cancelImportTaskOperations,
   createImageOperations,
   describeInstancesOperations,
   imageOperations,
+  importImageOperations,
   importSnapshotOperations,
   handleDirectSnapshotTransitions,
   instanceAttributeOperations,
@@ -163,6 +178,7 @@ async function openSimulation(context: RegionContext, dependencies: Ec2Dependenc
     objects: dependencies.objects,
     identities: dependencies.identities,
     quotas: { importTasks: IMPORT_TASKS },
+    assumptions: { importsOfEncryptedSnapshots: 'refused', importedGuestsHaveEna: true },
     events: makeEvents(context),
     helpers: makeHelperHost({
       context,

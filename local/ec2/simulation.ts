@@ -3,6 +3,7 @@ import type { Disks } from './disks.ts';
 import type { Ec2Events } from './events.ts';
 import type { HelperHost } from './helper-appliance/host.ts';
 import { checkId, RESOURCE_KINDS, type ResourceKindName } from './ids.ts';
+import type { ImageImportRecord } from './import-image-record.ts';
 import type { ObjectSource } from './object-source.ts';
 import type {
   AddressRecord,
@@ -23,8 +24,16 @@ import type { Transitions } from './transitions.ts';
 
 /** Service quotas that can be switched: a number is the limit, undefined means none. */
 export interface Ec2Quotas {
-  /** ImportSnapshot tasks that may be active at once; 20 on AWS (quota L-66ABAAD5). */
+  /** ImportSnapshot and ImportImage tasks that may be active at once; 20 on AWS (quota L-66ABAAD5). */
   importTasks: number | undefined;
+}
+
+/** Where nobody knows what AWS does, or the region cannot see what AWS looks at: what it is to assume. */
+export interface Ec2Assumptions {
+  /** Whether ImportImage takes encrypted snapshots; AWS's documentation does not say. */
+  importsOfEncryptedSnapshots: 'refused' | 'accepted';
+  /** AWS looks for ENA drivers in a guest that ImportImage imports, the region does not read its file systems. */
+  importedGuestsHaveEna: boolean;
 }
 
 /** What EC2 asks of IAM; without it any well-formed name is taken for an existing one. */
@@ -42,6 +51,7 @@ export interface Simulation {
   readonly objects: ObjectSource;
   readonly identities?: IdentityDirectory | undefined;
   readonly quotas: Ec2Quotas;
+  readonly assumptions: Ec2Assumptions;
   readonly events: Ec2Events;
   readonly helpers: HelperHost;
 }
@@ -63,6 +73,7 @@ interface RecordOf {
   readonly keyPair: KeyPairRecord;
   readonly address: AddressRecord;
   readonly importTask: ImportTaskRecord;
+  readonly imageImport: ImageImportRecord;
 }
 
 type Finders = { readonly [K in ResourceKindName]: (state: Ec2State, id: string) => RecordOf[K] | undefined };
@@ -84,6 +95,7 @@ const FINDERS: Finders = {
   keyPair: (state, id) => state.keyPairs.get(id),
   address: (state, id) => state.addresses.get(id),
   importTask: (state, id) => state.importTasks.get(id),
+  imageImport: (state, id) => state.imageImports.get(id),
 };
 
 export function find<K extends ResourceKindName>(

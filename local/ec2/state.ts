@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ImageImportRecord } from './import-image-record.ts';
 import type {
   AddressRecord,
   ClientTokenRecord,
@@ -33,6 +34,7 @@ export interface Tables {
   readonly snapshots: Table<SnapshotRecord>;
   readonly images: Table<ImageRecord>;
   readonly importTasks: Table<ImportTaskRecord>;
+  readonly imageImports: Table<ImageImportRecord>;
   readonly vpcs: Table<VpcRecord>;
   readonly subnets: Table<SubnetRecord>;
   readonly securityGroups: Table<SecurityGroupRecord>;
@@ -50,6 +52,7 @@ const TABLE_NAMES = [
   'snapshots',
   'images',
   'importTasks',
+  'imageImports',
   'vpcs',
   'subnets',
   'securityGroups',

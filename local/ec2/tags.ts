@@ -33,6 +33,7 @@ const TYPE_NAMES = {
   keyPair: 'key-pair',
   address: 'elastic-ip',
   importTask: 'import-snapshot-task',
+  imageImport: 'import-image-task',
 } as const satisfies Record<ResourceKindName, ResourceType>;
 
 /** @throws InvalidParameterValue, TagLimitExceeded */
@@ -173,6 +174,7 @@ function allTags(sim: Simulation): TagItem[] {
     ...state.keyPairs.all(),
     ...state.addresses.all(),
     ...state.importTasks.all(),
+    ...state.imageImports.all(),
   ];
   return records
     .filter((record) => find(sim, kindOf(record.id), record.id))

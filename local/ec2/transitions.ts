@@ -1,5 +1,6 @@
 import type { FaultEffects } from '../faults.ts';
 import type { RegionTime } from '../service.ts';
+import type { ImageImportStage } from './import-image-record.ts';
 import type { TransitionRecord } from './records.ts';
 import type { Table } from './state.ts';
 
@@ -25,7 +26,8 @@ export type TransitionKind =
   | 'import-completed'
   | 'import-failed'
   | 'import-removed'
-  | 'image-registered';
+  | 'image-registered'
+  | `image-import-${Exclude<ImageImportStage, 'pending'> | 'completed' | 'failed' | 'removed'}`;
 
 /** Carries a transition out. Idempotent: it is run again from its start when the region stopped in the middle. */
 export type TransitionHandler = (
