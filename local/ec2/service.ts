@@ -7,12 +7,12 @@ import { cancelImportTaskOperations } from './cancel-import-task.ts';
 import { createImageOperations } from './create-image.ts';
 import { instanceTypeOperations } from './describe-instance-types.ts';
 import { describeInstancesOperations } from './describe-instances.ts';
-import { openDisks } from './disks.ts';
 import {
   type DirectSnapshots,
   handleDirectSnapshotTransitions,
   makeDirectSnapshots,
 } from './direct-snapshots.ts';
+import { openDisks } from './disks.ts';
 import { SECONDS } from './durations.ts';
 import { makeEvents } from './events.ts';
 import { type HelperView, makeHelperHost } from './helper-appliance/host.ts';
@@ -68,6 +68,8 @@ export interface Ec2Service extends Service {
   volumeFile(volumeId: string): string | undefined;
   /** Path of the file that holds a snapshot's bytes; undefined when there is no such snapshot. */
   snapshotFile(snapshotId: string): string | undefined;
+  /** The snapshots as the EBS direct APIs see them. */
+  readonly directSnapshots: DirectSnapshots;
   /** The process of a helper appliance's program; undefined when none runs. */
   helperProcess(instanceId: string): { readonly pid: number } | undefined;
   /** Every helper appliance that there is, or was within the last hour. */
@@ -82,8 +84,6 @@ export interface Ec2Service extends Service {
   stopHelpers(): Promise<void>;
   stop(): Promise<void>;
 }
-  /** The snapshots as the EBS direct APIs see them. */
-  readonly directSnapshots: DirectSnapshots;
 
 /** Opens (or creates, with its seeds) the EC2 of a region; transitions that were under way go on. */
 export async function makeEc2Service(
@@ -102,6 +102,7 @@ export async function makeEc2Service(
     operations: Object.assign({}, ...OPERATIONS.map((make) => make(sim))),
     volumeFile: (id) => (find(sim, 'volume', id) ? sim.disks.volumeFile(id) : undefined),
     snapshotFile: (id) => (find(sim, 'snapshot', id) ? sim.disks.snapshotFile(id) : undefined),
+    directSnapshots: makeDirectSnapshots(sim),
     helperProcess: (id) => sim.helpers.process(id),
     helpers: () => sim.helpers.list(),
     quotas: sim.quotas,
@@ -118,7 +119,7 @@ export async function makeEc2Service(
 
 const HANDLERS: readonly ((sim: Simulation) => void)[] = [
   handleAttachmentTransitions,
-    directSnapshots: makeDirectSnapshots(sim),
+  handleDirectSnapshotTransitions,
   handleImageImportTransitions,
   handleImageTransitions,
   handleImportTransitions,
@@ -138,7 +139,6 @@ const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
   imageOperations,
   importImageOperations,
   importSnapshotOperations,
-  handleDirectSnapshotTransitions,
   instanceAttributeOperations,
   instanceProfileOperations,
   instanceStateOperations,
