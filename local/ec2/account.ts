@@ -3,10 +3,6 @@ import type {
   DescribeAccountAttributesResult,
   DescribeAvailabilityZonesRequest,
   DescribeAvailabilityZonesResult,
-  DescribeManagedPrefixListsRequest,
-  DescribeManagedPrefixListsResult,
-  DescribePrefixListsRequest,
-  DescribePrefixListsResult,
   DescribeRegionsRequest,
   DescribeRegionsResult,
   DisableEbsEncryptionByDefaultResult,
@@ -14,18 +10,10 @@ import type {
   GetEbsDefaultKmsKeyIdResult,
   GetEbsEncryptionByDefaultResult,
 } from '@aws-sdk/client-ec2';
-import { AwsError } from '../service.ts';
 import { invalidValue } from './errors.ts';
 import { makeFilter } from './filters.ts';
 import { mutation, type Operations, query } from './operation.ts';
 import { type Simulation, zoneId } from './simulation.ts';
-
-/** AWS's own prefix list of S3 in us-east-1; what a helper's egress rule would name. */
-const S3_PREFIX_LIST = 'pl-63a5400a';
-/** Addresses of this machine: S3 is nowhere else in the local region. */
-const S3_CIDRS = ['127.0.0.0/8'];
-
-const s3ServiceName = (sim: Simulation): string => `com.amazonaws.${sim.context.region}.s3`;
 
 export function accountOperations(sim: Simulation): Operations {
   const { region, availabilityZones } = sim.context;
@@ -96,40 +84,6 @@ export function accountOperations(sim: Simulation): Operations {
         };
       },
     ),
-    DescribePrefixLists: query<DescribePrefixListsRequest, DescribePrefixListsResult>(
-      'DescribePrefixLists',
-      ['PrefixListIds', 'Filters', 'MaxResults', 'NextToken'],
-      (input) => {
-        checkPrefixListIds(input.PrefixListIds);
-        const only = { PrefixListId: S3_PREFIX_LIST, PrefixListName: s3ServiceName(sim), Cidrs: S3_CIDRS };
-        const passes = makeFilter(input.Filters, {
-          'prefix-list-id': (each: typeof only) => each.PrefixListId,
-          'prefix-list-name': (each) => each.PrefixListName,
-        });
-        return { PrefixLists: [only].filter(passes) };
-      },
-    ),
-    DescribeManagedPrefixLists: query<DescribeManagedPrefixListsRequest, DescribeManagedPrefixListsResult>(
-      'DescribeManagedPrefixLists',
-      ['PrefixListIds', 'Filters', 'MaxResults', 'NextToken'],
-      (input) => {
-        checkPrefixListIds(input.PrefixListIds);
-        const only = {
-          PrefixListId: S3_PREFIX_LIST,
-          PrefixListName: s3ServiceName(sim),
-          AddressFamily: 'IPv4',
-          OwnerId: 'AWS',
-          PrefixListArn: `arn:aws:ec2:${region}:aws:prefix-list/${S3_PREFIX_LIST}`,
-          Tags: [],
-        };
-        const passes = makeFilter(input.Filters, {
-          'owner-id': (each: typeof only) => each.OwnerId,
-          'prefix-list-id': (each) => each.PrefixListId,
-          'prefix-list-name': (each) => each.PrefixListName,
-        });
-        return { PrefixLists: [only].filter(passes) };
-      },
-    ),
     GetEbsEncryptionByDefault: query<object, GetEbsEncryptionByDefaultResult>(
       'GetEbsEncryptionByDefault',
       [],
@@ -173,11 +127,4 @@ function accountAttributes(sim: Simulation): Record<string, string> {
     'max-elastic-ips': '5',
     'vpc-max-elastic-ips': '5',
   };
-}
-
-function checkPrefixListIds(ids: readonly string[] | undefined): void {
-  const unknown = (ids ?? []).find((id) => id !== S3_PREFIX_LIST);
-  if (unknown) {
-    throw new AwsError('InvalidPrefixListId.NotFound', `The prefix list ID '${unknown}' does not exist`);
-  }
 }

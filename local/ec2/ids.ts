@@ -55,6 +55,11 @@ export const RESOURCE_KINDS = {
     malformed: expectedValue('vpcId', 'vpc'),
     notFound: missing('InvalidVpcID.NotFound', (id) => `The vpc ID '${id}' does not exist`),
   },
+  vpcEndpoint: {
+    prefix: 'vpce',
+    malformed: expecting('InvalidVpcEndpointId.Malformed', 'vpce'),
+    notFound: missing('InvalidVpcEndpointId.NotFound', (id) => `The Vpc Endpoint Id '${id}' does not exist`),
+  },
   securityGroup: {
     prefix: 'sg',
     malformed: (id) => new AwsError('InvalidGroupId.Malformed', `Invalid id: "${id}" (expecting "sg-...")`),

@@ -257,6 +257,14 @@ export interface VpcRecord extends TaggedRecord {
   readonly isDefault: boolean;
 }
 
+/** A gateway endpoint of S3. */
+export interface VpcEndpointRecord extends TaggedRecord {
+  readonly vpcId: string;
+  readonly routeTableIds: readonly string[];
+  readonly policy?: string;
+  readonly createTime: string;
+}
+
 export interface SubnetRecord extends TaggedRecord {
   readonly vpcId: string;
   readonly cidr: string;

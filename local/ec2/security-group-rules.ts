@@ -16,6 +16,7 @@ import { invalidValue, missingParameter, required } from './errors.ts';
 import { describe } from './filters.ts';
 import { makeId } from './ids.ts';
 import { acceptOnly, mutation, type Operations, query } from './operation.ts';
+import { checkPrefixList } from './prefix-lists.ts';
 import type { SecurityGroupRuleRecord } from './records.ts';
 import { find, need, needAll, type Simulation } from './simulation.ts';
 import { tagList, tagsAtCreation } from './tags.ts';
@@ -47,7 +48,7 @@ function parsePermissions(sim: Simulation, permissions: readonly IpPermission[])
       })),
       ...(permission.PrefixListIds ?? []).map((list) => ({
         ...ports,
-        prefixListId: required(list.PrefixListId, 'prefixListId'),
+        prefixListId: checkPrefixList(required(list.PrefixListId, 'prefixListId')),
         ...described(list.Description),
       })),
       ...(permission.UserIdGroupPairs ?? []).map((pair) => {

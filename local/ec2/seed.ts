@@ -2,13 +2,16 @@ import type { BootModeValues } from '@aws-sdk/client-ec2';
 import type { DiskPiece } from './disks.ts';
 import type { BillingRecord, ImageRecord } from './records.ts';
 import { PLAIN_LINUX } from './register-image.ts';
+import { routeTableId } from './route-tables.ts';
 import { nowText, type Simulation } from './simulation.ts';
+import { insertEndpoint } from './vpc-endpoints.ts';
 import { insertVpc } from './vpcs.ts';
 
 /** What is there in a new region. The ids are fixed, so that documentation and habits can name them. */
 export const SEEDED = {
   vpc: 'vpc-0a11d0000000000a1',
   securityGroup: 'sg-0a11d0000000000a1',
+  s3Endpoint: 'vpce-0a11d0000000000a1',
   /** In the order of the zones. */
   subnets: ['subnet-0a11d0000000000a1', 'subnet-0a11d0000000000b2', 'subnet-0a11d0000000000c3'],
   amazonLinuxX86: 'ami-0a11d00000a12023a',
@@ -147,6 +150,18 @@ async function seedImage(sim: Simulation, image: SeededImage): Promise<void> {
     state: 'available',
     tags: [],
     ...(billing.platformDetails === 'Windows' ? { platform: 'windows' as const } : {}),
+  });
+}
+
+/** The way to S3 that a helper appliance in the default VPC takes; a new account has none, and has to make it. */
+export function seedS3Endpoint(sim: Simulation): void {
+  const vpc = sim.state.vpcs.get(SEEDED.vpc);
+  if (!vpc) return;
+  insertEndpoint(sim, {
+    id: SEEDED.s3Endpoint,
+    vpcId: vpc.id,
+    routeTableIds: [routeTableId(vpc)],
+    tags: [],
   });
 }
 

@@ -31,11 +31,13 @@ import { handleVolumeModification, modifyVolumeOperations } from './modify-volum
 import { networkInterfaceOperations } from './network-interfaces.ts';
 import type { ObjectSource } from './object-source.ts';
 import type { Operations } from './operation.ts';
+import { prefixListOperations } from './prefix-lists.ts';
 import { handleImageTransitions, registerImageOperations } from './register-image.ts';
+import { routeTableOperations } from './route-tables.ts';
 import { runInstancesOperations } from './run-instances.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
 import { securityGroupOperations } from './security-groups.ts';
-import { seed } from './seed.ts';
+import { seed, seedS3Endpoint } from './seed.ts';
 import {
   type Ec2Assumptions,
   type Ec2Quotas,
@@ -51,6 +53,7 @@ import { tagOperations } from './tags.ts';
 import { makeTransitions } from './transitions.ts';
 import { handleVolumeTransitions } from './volume-store.ts';
 import { volumeOperations } from './volumes.ts';
+import { vpcEndpointOperations } from './vpc-endpoints.ts';
 import { vpcOperations } from './vpcs.ts';
 
 export interface Ec2Dependencies {
@@ -92,6 +95,7 @@ export async function makeEc2Service(
 ): Promise<Ec2Service> {
   const sim = await openSimulation(context, dependencies);
   if (sim.state.isNew) await seed(sim);
+  if (sim.state.lacked('vpcEndpoints')) seedS3Endpoint(sim);
   forgetOldRecords(sim);
   for (const handle of HANDLERS) handle(sim);
   await sim.helpers.resume();
@@ -147,7 +151,9 @@ const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
   keyPairOperations,
   modifyVolumeOperations,
   networkInterfaceOperations,
+  prefixListOperations,
   registerImageOperations,
+  routeTableOperations,
   runInstancesOperations,
   securityGroupOperations,
   securityGroupRuleOperations,
@@ -155,6 +161,7 @@ const OPERATIONS: readonly ((sim: Simulation) => Operations)[] = [
   subnetOperations,
   tagOperations,
   volumeOperations,
+  vpcEndpointOperations,
   vpcOperations,
 ];
 

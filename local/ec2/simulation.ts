@@ -17,6 +17,7 @@ import type {
   SnapshotRecord,
   SubnetRecord,
   VolumeRecord,
+  VpcEndpointRecord,
   VpcRecord,
 } from './records.ts';
 import type { Ec2State } from './state.ts';
@@ -67,6 +68,7 @@ interface RecordOf {
   readonly image: ImageRecord;
   readonly subnet: SubnetRecord;
   readonly vpc: VpcRecord;
+  readonly vpcEndpoint: VpcEndpointRecord;
   readonly securityGroup: SecurityGroupRecord;
   readonly securityGroupRule: SecurityGroupRuleRecord;
   readonly networkInterface: NetworkInterfaceRecord;
@@ -89,6 +91,7 @@ const FINDERS: Finders = {
   image: (state, id) => state.images.get(id),
   subnet: (state, id) => state.subnets.get(id),
   vpc: (state, id) => state.vpcs.get(id),
+  vpcEndpoint: (state, id) => state.vpcEndpoints.get(id),
   securityGroup: (state, id) => state.securityGroups.get(id),
   securityGroupRule: (state, id) => state.securityGroupRules.get(id),
   networkInterface: (state, id) => state.networkInterfaces.get(id),

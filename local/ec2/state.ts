@@ -17,6 +17,7 @@ import type {
   TableRecord,
   TransitionRecord,
   VolumeRecord,
+  VpcEndpointRecord,
   VpcRecord,
 } from './records.ts';
 
@@ -36,6 +37,7 @@ export interface Tables {
   readonly importTasks: Table<ImportTaskRecord>;
   readonly imageImports: Table<ImageImportRecord>;
   readonly vpcs: Table<VpcRecord>;
+  readonly vpcEndpoints: Table<VpcEndpointRecord>;
   readonly subnets: Table<SubnetRecord>;
   readonly securityGroups: Table<SecurityGroupRecord>;
   readonly securityGroupRules: Table<SecurityGroupRuleRecord>;
@@ -54,6 +56,7 @@ const TABLE_NAMES = [
   'importTasks',
   'imageImports',
   'vpcs',
+  'vpcEndpoints',
   'subnets',
   'securityGroups',
   'securityGroupRules',
@@ -69,6 +72,8 @@ export interface Ec2State extends Tables {
   readonly settings: SettingsRecord;
   /** Whether there was no state yet, so that the seeds are due. */
   readonly isNew: boolean;
+  /** Whether the state is of a time when the region had no such table. */
+  lacked(table: keyof Tables): boolean;
   /** Notes that something changed; it is written out shortly after. */
   changed(): void;
   /** Writes now what has not been written yet. @throws what the file system says */
@@ -103,7 +108,8 @@ export async function openState(folder: string): Promise<Ec2State> {
     } satisfies StateFile);
   // The state file was written by this code from records of these very types.
   const tables = Object.fromEntries(records) as unknown as Tables;
-  return { ...tables, settings, isNew: !found, ...makeSaver(file, serialize) };
+  const lacked = (table: keyof Tables) => !found?.tables[table];
+  return { ...tables, settings, isNew: !found, lacked, ...makeSaver(file, serialize) };
 }
 
 async function readStateFile(file: string): Promise<StateFile | undefined> {

@@ -2,10 +2,6 @@ import type {
   CreateVpcRequest,
   CreateVpcResult,
   DeleteVpcRequest,
-  DescribeRouteTablesRequest,
-  DescribeRouteTablesResult,
-  DescribeVpcEndpointsRequest,
-  DescribeVpcEndpointsResult,
   DescribeVpcsRequest,
   DescribeVpcsResult,
   Vpc,
@@ -86,7 +82,9 @@ export function vpcOperations(sim: Simulation): Operations {
       const vpc = need(sim, 'vpc', required(input.VpcId, 'vpcId'));
       const groups = sim.state.securityGroups.all().filter((group) => group.vpcId === vpc.id);
       const subnets = sim.state.subnets.all().filter((subnet) => subnet.vpcId === vpc.id);
-      if (subnets.length > 0 || groups.some((group) => group.name !== 'default')) {
+      const endpoints = sim.state.vpcEndpoints.all().filter((endpoint) => endpoint.vpcId === vpc.id);
+      const isInUse = subnets.length + endpoints.length > 0 || groups.some(({ name }) => name !== 'default');
+      if (isInUse) {
         throw dependencyViolation(`The vpc '${vpc.id}' has dependencies and cannot be deleted.`);
       }
       return () => {
@@ -95,59 +93,6 @@ export function vpcOperations(sim: Simulation): Operations {
         return {};
       };
     }),
-    // Nothing routes in the local region: there is one main table per VPC, and no endpoint.
-    DescribeRouteTables: query<DescribeRouteTablesRequest, DescribeRouteTablesResult>(
-      'DescribeRouteTables',
-      ['Filters', 'MaxResults', 'NextToken'],
-      (input) => {
-        const { page, ...token } = describe({
-          kind: 'vpc',
-          items: sim.state.vpcs.all(),
-          request: input,
-          filters: {
-            'vpc-id': (vpc) => vpc.id,
-            'association.main': () => true,
-            'association.subnet-id': () => undefined,
-            'route-table-id': (vpc) => routeTableId(vpc),
-          },
-        });
-        return { RouteTables: page.map((vpc) => routeTable(sim, vpc)), ...token };
-      },
-    ),
-    DescribeVpcEndpoints: query<DescribeVpcEndpointsRequest, DescribeVpcEndpointsResult>(
-      'DescribeVpcEndpoints',
-      ['Filters', 'MaxResults', 'NextToken'],
-      () => ({ VpcEndpoints: [] }),
-    ),
-  };
-}
-
-const routeTableId = (vpc: VpcRecord): string => vpc.id.replace('vpc-', 'rtb-');
-
-function routeTable(sim: Simulation, vpc: VpcRecord) {
-  const id = routeTableId(vpc);
-  return {
-    RouteTableId: id,
-    VpcId: vpc.id,
-    OwnerId: sim.context.accountId,
-    Associations: [
-      {
-        Main: true,
-        RouteTableId: id,
-        RouteTableAssociationId: vpc.id.replace('vpc-', 'rtbassoc-'),
-        AssociationState: { State: 'associated' as const },
-      },
-    ],
-    PropagatingVgws: [],
-    Routes: [
-      {
-        DestinationCidrBlock: vpc.cidr,
-        GatewayId: 'local',
-        Origin: 'CreateRouteTable' as const,
-        State: 'active' as const,
-      },
-    ],
-    Tags: [],
   };
 }
 

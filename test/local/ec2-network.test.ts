@@ -44,9 +44,112 @@ it('has a default VPC with a subnet in each zone', async () => {
     Filters: [{ Name: 'vpc-id', Values: [DEFAULT_VPC] }],
   });
   expect(RouteTables).toHaveLength(1);
-  expect((await ec2.api.describeVpcEndpoints({})).VpcEndpoints).toEqual([]);
   const lists = { Filters: [{ Name: 'prefix-list-name', Values: ['com.amazonaws.us-east-1.s3'] }] };
   expect((await ec2.api.describeManagedPrefixLists(lists)).PrefixLists).toHaveLength(1);
+});
+
+describe('the way to S3', () => {
+  const S3 = 'com.amazonaws.us-east-1.s3';
+  const LIST = 'pl-63a5400a';
+  const endpointsOf = async (vpcId: string) =>
+    (
+      await ec2.api.describeVpcEndpoints({
+        Filters: [
+          { Name: 'vpc-id', Values: [vpcId] },
+          { Name: 'service-name', Values: [S3] },
+          { Name: 'vpc-endpoint-type', Values: ['Gateway'] },
+        ],
+      })
+    ).VpcEndpoints ?? [];
+  const mainTableOf = async (vpcId: string) => {
+    const { RouteTables = [] } = await ec2.api.describeRouteTables({
+      Filters: [
+        { Name: 'vpc-id', Values: [vpcId] },
+        { Name: 'association.main', Values: ['true'] },
+      ],
+    });
+    expect(RouteTables).toHaveLength(1);
+    return RouteTables[0] ?? {};
+  };
+
+  it('is there in the default VPC: an endpoint, and a route to the prefix list in the main table', async () => {
+    const [endpoint] = await endpointsOf(DEFAULT_VPC);
+    const table = await mainTableOf(DEFAULT_VPC);
+    expect(endpoint).toMatchObject({
+      VpcEndpointId: 'vpce-0a11d0000000000a1',
+      VpcEndpointType: 'Gateway',
+      State: 'available',
+      RouteTableIds: [table.RouteTableId],
+    });
+    expect(table.Routes).toEqual([
+      {
+        DestinationCidrBlock: '172.31.0.0/16',
+        GatewayId: 'local',
+        Origin: 'CreateRouteTable',
+        State: 'active',
+      },
+      {
+        DestinationPrefixListId: LIST,
+        GatewayId: 'vpce-0a11d0000000000a1',
+        Origin: 'CreateRoute',
+        State: 'active',
+      },
+    ]);
+    const { PrefixLists } = await ec2.api.describePrefixLists({
+      Filters: [{ Name: 'prefix-list-name', Values: [S3] }],
+    });
+    expect(PrefixLists).toMatchObject([{ PrefixListId: LIST, PrefixListName: S3 }]);
+    // No subnet has a table of its own.
+    const own = { Filters: [{ Name: 'association.subnet-id', Values: [SUBNET_A] }] };
+    expect((await ec2.api.describeRouteTables(own)).RouteTables).toEqual([]);
+  });
+
+  it('can be made for another VPC, once, and taken away', async () => {
+    const VpcId = (await ec2.api.createVpc({ CidrBlock: '10.0.0.0/16' })).Vpc?.VpcId ?? '';
+    const { RouteTableId: id = '' } = await mainTableOf(VpcId);
+    expect(await endpointsOf(VpcId)).toEqual([]);
+    const input = { VpcId, ServiceName: S3, RouteTableIds: [id] };
+    const { VpcEndpoint } = await ec2.api.createVpcEndpoint({
+      ...input,
+      TagSpecifications: [{ ResourceType: 'vpc-endpoint', Tags: [{ Key: 'Name', Value: 's3' }] }],
+    });
+    const endpointId = VpcEndpoint?.VpcEndpointId ?? '';
+    expect(VpcEndpoint).toMatchObject({ State: 'available', Tags: [{ Key: 'Name', Value: 's3' }] });
+    expect((await mainTableOf(VpcId)).Routes?.[1]).toMatchObject({
+      DestinationPrefixListId: LIST,
+      GatewayId: endpointId,
+    });
+    expect(await codeOf(ec2.api.createVpcEndpoint(input))).toBe('RouteAlreadyExists');
+    expect(await codeOf(ec2.api.deleteVpc({ VpcId }))).toBe('DependencyViolation');
+    expect(
+      await ec2.api.deleteVpcEndpoints({ VpcEndpointIds: [endpointId, 'vpce-0123456789abcdef0'] }),
+    ).toEqual({
+      Unsuccessful: [
+        {
+          ResourceId: 'vpce-0123456789abcdef0',
+          Error: {
+            Code: 'InvalidVpcEndpointId.NotFound',
+            Message: "The Vpc Endpoint Id 'vpce-0123456789abcdef0' does not exist",
+          },
+        },
+      ],
+    });
+    expect((await mainTableOf(VpcId)).Routes).toHaveLength(1);
+    await ec2.api.deleteVpc({ VpcId });
+    expect(await codeOf(ec2.api.describeRouteTables({ RouteTableIds: [id] }))).toBe(
+      'InvalidRouteTableID.NotFound',
+    );
+  });
+
+  it('is a gateway endpoint of S3, with route tables of its own VPC', async () => {
+    const VpcId = (await ec2.api.createVpc({ CidrBlock: '10.0.0.0/16' })).Vpc?.VpcId ?? '';
+    const { RouteTableId: foreign = '' } = await mainTableOf(DEFAULT_VPC);
+    const create = (more: object) => codeOf(ec2.api.createVpcEndpoint({ VpcId, ServiceName: S3, ...more }));
+    expect(await create({ RouteTableIds: [foreign] })).toBe('InvalidParameter');
+    expect(await create({ RouteTableIds: ['rtb-0123456789abcdef0'] })).toBe('InvalidRouteTableID.NotFound');
+    expect(await create({ ServiceName: 'com.amazonaws.us-east-1.sqs' })).toBe('InvalidServiceName');
+    expect(await create({ VpcEndpointType: 'Interface' })).toBe('UnsupportedOperation');
+  });
 });
 
 describe('subnets of one’s own', () => {
@@ -83,6 +186,36 @@ describe('security groups', () => {
     PrefixListIds: [],
     UserIdGroupPairs: [],
   };
+
+  it('let out to the prefix list of S3 alone, when told so', async () => {
+    const GroupId = await create('s3-only');
+    await ec2.api.revokeSecurityGroupEgress({ GroupId, IpPermissions: [EVERYWHERE] });
+    const toS3 = {
+      IpProtocol: 'tcp',
+      FromPort: 443,
+      ToPort: 443,
+      PrefixListIds: [{ PrefixListId: 'pl-63a5400a', Description: 'S3' }],
+    };
+    const { SecurityGroupRules } = await ec2.api.authorizeSecurityGroupEgress({
+      GroupId,
+      IpPermissions: [toS3],
+    });
+    expect(SecurityGroupRules).toMatchObject([
+      { IsEgress: true, PrefixListId: 'pl-63a5400a', FromPort: 443 },
+    ]);
+    expect((await groupOf(GroupId)).IpPermissionsEgress).toEqual([
+      { ...toS3, IpRanges: [], Ipv6Ranges: [], UserIdGroupPairs: [] },
+    ]);
+    const again = { GroupId, IpPermissions: [toS3] };
+    expect(await codeOf(ec2.api.authorizeSecurityGroupEgress(again))).toBe('InvalidPermission.Duplicate');
+    const unknown = { ...toS3, PrefixListIds: [{ PrefixListId: 'pl-00000000' }] };
+    expect(await codeOf(ec2.api.authorizeSecurityGroupEgress({ GroupId, IpPermissions: [unknown] }))).toBe(
+      'InvalidPrefixListId.NotFound',
+    );
+    await ec2.api.revokeSecurityGroupEgress(again);
+    expect((await groupOf(GroupId)).IpPermissionsEgress).toEqual([]);
+    expect(await codeOf(ec2.api.revokeSecurityGroupEgress(again))).toBe('InvalidPermission.NotFound');
+  });
 
   it('let everything out at first, which can be taken away as it was described', async () => {
     const id = await create('isolated');

@@ -1,4 +1,4 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -50,6 +50,20 @@ describe('a restart', () => {
     const before = await all();
     ec2 = await ec2.restart();
     expect(await all()).toEqual(before);
+  });
+
+  it('of a region that had no endpoints as yet seeds the one of S3, once', async () => {
+    const file = join(dirname(ec2.service.volumeFile(await makeVolume(ec2)) ?? ''), '..', 'state.json');
+    const endpoints = async () => (await ec2.api.describeVpcEndpoints({})).VpcEndpoints ?? [];
+    await ec2.service.stop();
+    const state = JSON.parse(await readFile(file, 'utf8'));
+    delete state.tables.vpcEndpoints;
+    await writeFile(file, JSON.stringify(state));
+    ec2 = await ec2.restart();
+    expect(await endpoints()).toMatchObject([{ VpcEndpointId: 'vpce-0a11d0000000000a1' }]);
+    await ec2.api.deleteVpcEndpoints({ VpcEndpointIds: ['vpce-0a11d0000000000a1'] });
+    ec2 = await ec2.restart();
+    expect(await endpoints()).toEqual([]);
   });
 
   it('goes on with what was under way', async () => {
