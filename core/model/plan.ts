@@ -31,6 +31,13 @@ export const plannedDiskSchema = z.strictObject({
       objectKey: z.string(),
     })
     .optional(),
+  /** Strategy direct. */
+  direct: z
+    .strictObject({
+      /** Segments in one batch of work. */
+      batchSegments: z.number().int().positive(),
+    })
+    .optional(),
   deviceName: z.string(),
   volumeType: volumeTypeSchema,
   iops: z.number().int().optional(),
@@ -108,6 +115,12 @@ export const plannedStrategySchema = z.discriminatedUnion('name', [
     /** Id of the helper's role: with the instance's id the name of its folder in the control bucket. */
     roleId: z.string(),
     readBack: readBackSchema,
+  }),
+  z.strictObject({
+    name: z.literal('direct'),
+    reason: z.string(),
+    /** PutSnapshotBlock calls a second that the account may make in this Region, of all restores together. */
+    accountPutsPerSecond: z.number().int().positive(),
   }),
 ]);
 

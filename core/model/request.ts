@@ -108,7 +108,10 @@ export const restoreRequestSchema = z.strictObject({
     .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/.*)?$/, 'must be of the form s3://bucket/prefix')
     .optional()
     .describe('Default: the stack’s own repository'),
-  strategy: z.enum(['auto', 'upload', 'helper']).default('auto').describe('How the disks become volumes'),
+  strategy: z
+    .enum(['auto', 'upload', 'helper', 'direct'])
+    .default('auto')
+    .describe('How the disks become volumes'),
   target: targetSchema.prefault({}),
   disks: z
     .array(diskSchema)

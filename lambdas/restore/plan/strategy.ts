@@ -21,6 +21,9 @@ export async function planStrategy(facts: StrategyFacts): Promise<StrategyPlan |
       return withUpload(facts, ASKED);
     case 'helper':
       return withHelper(facts, ASKED);
+    case 'direct':
+      facts.findings.error('strategy', 'direct', 'is not there yet', 'Use upload or helper');
+      return undefined;
     case 'auto':
       return chooseStrategy(facts);
   }
