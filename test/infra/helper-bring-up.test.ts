@@ -226,10 +226,10 @@ describe('the service', () => {
       StartLimitBurst: '5',
       StartLimitIntervalSec: '1h',
       StartLimitAction: 'poweroff',
-      SuccessAction: 'poweroff',
+      ExecStopPost: '+/bin/sh -c \'test "$$SERVICE_RESULT" != success || systemctl --no-block poweroff\'',
     });
-    // It would end the machine at the first crash.
-    expect(settings.has('FailureAction')).toBe(false);
+    // In systemd 252 either of them would end the machine at the first crash.
+    expect([...settings.keys()].filter((name) => /^(Failure|Success)Action$/.test(name))).toEqual([]);
   });
 
   it('may use disks, which a private /dev would hide', () => {
