@@ -52,7 +52,8 @@ interface Life {
   answered(): void;
   /** Begins to carry them out, unless that has been begun. */
   obey(orders: HelperOrders): void;
-  fail(error: unknown): void;
+  /** These are no orders. */
+  refuse(error: OrdersInvalid): void;
   workEnded(): Promise<void>;
 }
 
@@ -119,7 +120,8 @@ function makeLife(
         stopWork.abort(new OrdersChanged('the orders were changed while they were carried out'));
       }
     },
-    fail(error) {
+    refuse(error) {
+      hadOrders = true;
       if (state.kind === 'ready') fail(error);
     },
     workEnded: () => work,
@@ -166,7 +168,7 @@ async function watchOrders(
     } catch (error) {
       signal.throwIfAborted();
       // Whatever else S3 says, orders that were not read are not known to be gone.
-      if (error instanceof OrdersInvalid) life.fail(error);
+      if (error instanceof OrdersInvalid) life.refuse(error);
       else log(`orders could not be looked for: ${error}`);
     }
     if (!life.hadOrders && performance.now() - bornAt >= limits.ordersSeconds * 1000) return 'no orders came';
