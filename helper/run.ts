@@ -1,5 +1,5 @@
 import { makeS3Client, makeS3Store, parseS3Url } from '../core/repository/index.ts';
-import { type HelperArguments, parseHelperArguments } from './arguments.ts';
+import { type HelperArguments, parseHelperArguments, USAGE } from './arguments.ts';
 import { makeChannel } from './channel/channel.ts';
 import { makeAlignedBuffers } from './devices/aligned-buffers.ts';
 import { makeLinkedDevices } from './devices/linked-devices.ts';
@@ -18,6 +18,10 @@ export interface RunOptions {
 
 /** Runs the helper's life and answers the exit code of the process. */
 export async function runHelper(args: readonly string[], { signal, log }: RunOptions): Promise<number> {
+  if (args.includes('--help')) {
+    log(USAGE);
+    return EXIT.over;
+  }
   try {
     const ending = await start(parseHelperArguments(args), { signal, log });
     log(`over: ${ending}`);
