@@ -78,10 +78,18 @@ export interface Ended {
 
 const ENDED_DEADLINE_MS = 50_000;
 
+export interface RestoreBenchOptions {
+  /** Of every wait of a state machine, in place of its seconds. */
+  readonly waitMs?: number;
+}
+
 /** A local region with the real stack in it, and a repository to restore from. */
-export async function makeRestoreBench(assemblyFolder: string): Promise<RestoreBench> {
+export async function makeRestoreBench(
+  assemblyFolder: string,
+  { waitMs = 10 }: RestoreBenchOptions = {},
+): Promise<RestoreBench> {
   const stateFolder = await mkdtemp(join(tmpdir(), 'landfall-restore-'));
-  const region = await startRegion({ stateFolder, port: 0, timeScale: 0.0005, waitMs: 10 });
+  const region = await startRegion({ stateFolder, port: 0, timeScale: 0.0005, waitMs });
   const [stack] = await region.deploy(assemblyFolder);
   if (!stack) throw new Error('the assembly has no stack');
   const config = {
