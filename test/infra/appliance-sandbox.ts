@@ -59,7 +59,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
 /** Paths of the machine that the scripts use: in the sandbox they are below its own root. */
 const MACHINE_PATH = /(?<![\w/.}$])\/(?:var\/log|opt|root|etc|run|dev\/console)(?=[/\s"';]|$)/gm;
 
-export interface Sandbox extends Disposable {
+export interface Sandbox {
   /** Folder that stands for the machine's root. */
   readonly root: string;
   /** SHA-256 of the bundle that `aws` fetches: the real bring-up, around a program that is none. */
@@ -72,6 +72,7 @@ export interface Sandbox extends Disposable {
   /** A copy of the root as it was when the service was started; none when it was not. */
   readAtStart(path: string): string;
   has(path: string): boolean;
+  remove(): void;
 }
 
 /** A folder in which user data and bring-up really run, on stand-ins for all that is the machine's. */
@@ -123,7 +124,7 @@ export function makeSandbox(): Sandbox {
     read: (path) => readFileSync(join(root, path), 'utf8'),
     readAtStart: (path) => readFileSync(join(folder, 'root-at-start', path), 'utf8'),
     has: (path) => existsSync(join(root, path)),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { HELPER_HEADER_PREFIX, type HelperHeader, helperHeaderSchema } from '../../core/model/helper.ts';
 import { makeUserData } from '../../lambdas/restore/helper/user-data.ts';
 import { makeSandbox, type Sandbox } from './appliance-sandbox.ts';
@@ -18,6 +18,12 @@ const HEADER: HelperHeader = {
   deadline: '2027-01-15T18:00:30.000Z',
 };
 const headerFor = (sandbox: Sandbox): HelperHeader => ({ ...HEADER, sha256: sandbox.bundleSha256 });
+
+function newSandbox(): Sandbox {
+  const sandbox = makeSandbox();
+  onTestFinished(() => sandbox.remove());
+  return sandbox;
+}
 
 const TIMER = 'shutdown -P +600';
 const POWER_OFF = 'shutdown -P now';
@@ -59,7 +65,7 @@ describe('user data', () => {
 
 describe('bringing up', () => {
   it('sets the timer, fetches, checks, guards the disks, and only then starts the program', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     const { status, calls, console } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(short(calls)).toEqual([
       TIMER,
@@ -81,7 +87,7 @@ describe('bringing up', () => {
   });
 
   it('has every guard in place when the program starts', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.run(makeUserData(headerFor(sandbox)));
     const rules = join(dirname(sandbox.root), 'root-at-start', 'etc/udev/rules.d');
     const names = readdirSync(rules).sort();
@@ -102,7 +108,7 @@ describe('bringing up', () => {
   });
 
   it('tells the program who it is, and until when', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.run(makeUserData(headerFor(sandbox)));
     const environment = sandbox.readAtStart('run/landfall-helper/environment');
     expect(environment.trim().split('\n')).toEqual([
@@ -125,7 +131,7 @@ describe('bringing up', () => {
   });
 
   it('takes what is in the header for text, never for commands', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     const folder = `s3://control-bucket/it's $(mkdir "$SANDBOX/root/oops") \`mkdir oops\` {instance-id}/`;
     sandbox.run(makeUserData({ ...headerFor(sandbox), folder }));
     expect(sandbox.readAtStart('run/landfall-helper/environment')).toContain(
@@ -135,7 +141,7 @@ describe('bringing up', () => {
   });
 
   it('tries again while S3 cannot be reached', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.set('aws-failures', '2');
     const { status, calls } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(calls.filter((call) => call.startsWith('aws '))).toHaveLength(3);
@@ -145,7 +151,7 @@ describe('bringing up', () => {
 
 describe('what does not come up powers off', () => {
   it('when the bundle is another one, of which nothing is unpacked or run', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     const { status, calls, console } = sandbox.run(makeUserData(HEADER));
     expect(short(calls).map((call) => call.split(' ')[0])).toEqual([
       'shutdown',
@@ -162,7 +168,7 @@ describe('what does not come up powers off', () => {
   });
 
   it('when S3 is out of reach for ten minutes, and says what to look at', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.set('aws-failures', '1000');
     const { calls, console } = sandbox.run(makeUserData(headerFor(sandbox)));
     // At once, and every ten seconds until the 600th.
@@ -173,7 +179,7 @@ describe('what does not come up powers off', () => {
   });
 
   it('when its deadline has passed', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     const { calls } = sandbox.run(
       makeUserData({ ...headerFor(sandbox), deadline: '2027-01-15T08:00:00.000Z' }),
     );
@@ -181,7 +187,7 @@ describe('what does not come up powers off', () => {
   });
 
   it('when the metadata service names no instance', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.set('instance-id', '<html>');
     const { calls } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(short(calls)).toEqual([TIMER, TOKEN, ID, POWER_OFF]);
@@ -192,7 +198,7 @@ describe('what does not come up powers off', () => {
     ['no disk is below /', ''],
     ['the root disk is none of NVMe', 'xvda1 part\nxvda disk\n'],
   ])('when it cannot tell which disk is its own: %s', (_, lsblk) => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.set('lsblk', lsblk);
     const { status, calls, console } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(status).toBe(1);
@@ -202,7 +208,7 @@ describe('what does not come up powers off', () => {
   });
 
   it('even when shutting down in an orderly way does not work', () => {
-    using sandbox = makeSandbox();
+    const sandbox = newSandbox();
     sandbox.set('shutdown-status', '1');
     const { calls } = sandbox.run(makeUserData(headerFor(sandbox)));
     // The timer cannot be set: nothing is begun.
