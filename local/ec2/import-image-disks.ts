@@ -120,6 +120,8 @@ export async function withCopy<T>(
   const file = await open(sim.disks.snapshotFile(disk.futureSnapshotId), 'r');
   try {
     return await look(async (offset, length) => {
+      // A partition table may point anywhere.
+      if (!Number.isSafeInteger(offset + length)) return Buffer.alloc(0);
       const buffer = Buffer.alloc(length);
       return buffer.subarray(0, await readUpTo(file, offset, buffer));
     });
