@@ -5,6 +5,7 @@ import { makeCallLog } from './call-log.ts';
 import type { CloudFormationService, DeployedStack } from './cloudformation/service.ts';
 import { makeCloudFormationService } from './cloudformation/service.ts';
 import { dispatch } from './dispatch.ts';
+import { type EbsService, makeEbsService } from './ebs/service.ts';
 import type { Ec2Service } from './ec2/service.ts';
 import { makeEc2Service } from './ec2/service.ts';
 import type { EventBus } from './events/event-bus.ts';
@@ -51,6 +52,8 @@ export interface RegionOptions {
 export interface RegionServices {
   readonly s3: S3Service;
   readonly ec2: Ec2Service;
+  /** The EBS direct APIs. */
+  readonly ebs: EbsService;
   readonly lambda: LambdaService;
   readonly stepFunctions: StepFunctionsService;
   readonly cloudFormation: CloudFormationService;
@@ -201,6 +204,7 @@ async function buildServices({
   const iam = await openIamDirectory(context);
   const s3 = await makeS3Service(context);
   const ec2 = await makeEc2Service(context, { objects: s3, identities: iam, timeScale });
+  const ebs = await makeEbsService(context, { snapshots: ec2.directSnapshots, timeScale });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };
@@ -228,15 +232,15 @@ async function buildServices({
     },
   });
   return {
-    services: { s3, ec2, lambda, stepFunctions, cloudFormation, events, iam },
-    registry: makeServiceRegistry([s3, ec2, lambda, stepFunctions, cloudFormation, sts]),
+    services: { s3, ec2, ebs, lambda, stepFunctions, cloudFormation, events, iam },
+    registry: makeServiceRegistry([s3, ec2, ebs, lambda, stepFunctions, cloudFormation, sts]),
     stopCallers: async () => {
       await ec2.stopHelpers();
       time.stop();
       for (const service of [events, stepFunctions, cloudFormation, lambda]) await service.stop();
     },
     stopCalled: async () => {
-      for (const service of [ec2, s3]) await service.stop?.();
+      for (const service of [ebs, ec2, s3]) await service.stop?.();
     },
   };
 }

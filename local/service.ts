@@ -19,7 +19,7 @@ export type Operation<Input = any, Output = any> = (input: Input, call: Call) =>
 
 /** A simulated service: its operations by their AWS names. What is missing here answers `InvalidAction`/`NotImplemented`. */
 export interface Service {
-  /** Signing name of the service: ec2, s3, states, lambda, cloudformation, sts. */
+  /** Signing name of the service: ec2, ebs, s3, states, lambda, cloudformation, sts. */
   readonly name: string;
   readonly operations: Readonly<Record<string, Operation>>;
   /** Stops what runs in the background and writes the state out. */

@@ -1,4 +1,5 @@
 import * as cloudformation from '@aws-sdk/client-cloudformation';
+import * as ebs from '@aws-sdk/client-ebs';
 import * as ec2 from '@aws-sdk/client-ec2';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
@@ -26,7 +27,12 @@ export type ServiceRegistry = ReadonlyMap<string, ServiceEntry>;
 
 interface Dialect {
   adapter(isSimulated: (operation: string) => boolean): ProtocolAdapter;
-  readonly throttling: readonly [code: string, message: string, statusCode: number];
+  readonly throttling: readonly [
+    code: string,
+    message: string,
+    statusCode: number,
+    fields?: Readonly<Record<string, string>>,
+  ];
   readonly notSimulated: readonly [code: string, statusCode: number];
 }
 
@@ -40,6 +46,16 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
       }),
     throttling: ['RequestLimitExceeded', 'Request limit exceeded.', 503],
     notSimulated: ['InvalidAction', 400],
+  },
+  ebs: {
+    adapter: (isSimulated) => makeRestJsonAdapter({ shapes: shapesOf(ebs), isSimulated }),
+    throttling: [
+      'RequestThrottledException',
+      'The number of API requests has exceeded the maximum allowed API request throttling limit for the snapshot.',
+      400,
+      { Reason: 'RESOURCE_LEVEL_THROTTLE' },
+    ],
+    notSimulated: ['UnknownOperationException', 404],
   },
   s3: {
     adapter: (isSimulated) =>

@@ -1,14 +1,12 @@
-import type { Tag } from '@aws-sdk/client-ec2';
 import type { FaultEffects } from '../faults.ts';
 import type { BlockRuns } from './block-runs.ts';
 import { SECONDS } from './durations.ts';
 import { earlierResult, type IdempotentRequest, rememberResult } from './idempotency.ts';
 import { makeId } from './ids.ts';
 import { chooseEncryption, type Encryption, isUsableKey } from './kms.ts';
-import type { SnapshotRecord } from './records.ts';
+import type { SnapshotRecord, Tag } from './records.ts';
 import { nowText, type Simulation } from './simulation.ts';
 import { failSnapshot } from './snapshot-store.ts';
-import { parseTags } from './tags.ts';
 
 /** What AWS says for the volume of a snapshot that was not taken of one. */
 const NO_VOLUME = 'vol-ffffffff';
@@ -16,7 +14,7 @@ const NO_VOLUME = 'vol-ffffffff';
 export interface NewDirectSnapshot {
   readonly sizeGiB: number;
   readonly description: string;
-  readonly tags: readonly Tag[] | undefined;
+  readonly tags: Tag[];
   readonly encryption: Encryption;
   readonly parent: Readonly<SnapshotRecord> | undefined;
   readonly timeoutMinutes: number;
@@ -36,11 +34,14 @@ export interface DirectSnapshots {
   pendingCount(): number;
   file(snapshotId: string): string;
   /** @throws AwsError InvalidParameterDependency, and whatever a key is refused with */
-  chooseEncryption(asked: { readonly KmsKeyId?: string | undefined }, source?: Encryption): Encryption;
+  chooseEncryption(
+    asked: { readonly Encrypted?: boolean | undefined; readonly KmsKeyId?: string | undefined },
+    source?: Encryption,
+  ): Encryption;
   isUsableKey(key: string): boolean;
   /** Id of the snapshot that the same request made. @throws AwsError IdempotentParameterMismatch, InvalidParameterValue */
   earlier(request: IdempotentRequest): string | undefined;
-  /** Makes a pending snapshot with its file, all zero. @throws AwsError about tags, or a file that is too large */
+  /** Makes a pending snapshot with its file, all zero. @throws AwsError UnsupportedOperation for too large a file */
   start(fields: NewDirectSnapshot, request: IdempotentRequest): Readonly<SnapshotRecord>;
   setProgress(snapshotId: string, percent: number): void;
   /** Closes a snapshot with the blocks that were written; it becomes `completed` by itself. */
@@ -61,8 +62,7 @@ export function makeDirectSnapshots(sim: Simulation): DirectSnapshots {
     open: () => pending().filter((each) => !each.direct?.sealed),
     pendingCount: () => pending().length,
     file: (id) => disks.snapshotFile(id),
-    chooseEncryption: (asked, source) =>
-      chooseEncryption(sim, asked.KmsKeyId ? { ...asked, Encrypted: true } : {}, source),
+    chooseEncryption: (asked, source) => chooseEncryption(sim, asked, source),
     isUsableKey: (key) => isUsableKey(sim, key),
     earlier: (request) => earlierResult(sim, 'StartSnapshot', request)?.[0],
     start: (fields, request) => start(sim, fields, request),
@@ -93,7 +93,6 @@ export function makeDirectSnapshots(sim: Simulation): DirectSnapshots {
 function start(sim: Simulation, fields: NewDirectSnapshot, request: IdempotentRequest): SnapshotRecord {
   const { parent, encryption, fate } = fields;
   const id = makeId('snap');
-  const tags = parseTags(fields.tags);
   sim.disks.createSnapshot(id, fields.sizeGiB);
   const snapshot = sim.state.snapshots.insert({
     ...encryption,
@@ -105,7 +104,7 @@ function start(sim: Simulation, fields: NewDirectSnapshot, request: IdempotentRe
     startTime: nowText(sim),
     state: 'pending',
     progress: 0,
-    tags,
+    tags: fields.tags,
     ...(parent?.billing ? { billing: parent.billing } : {}),
     direct: {
       lineage: parent ? lineageOf(parent) : id,
