@@ -13,7 +13,7 @@ import { BadRequest } from '../errors.ts';
 import { type Host, printNote } from '../host.ts';
 import { collect, parsePositive, wholeNumber } from '../option-values.ts';
 import { readFlags } from '../program-flags.ts';
-import { READ_BACKS, STRATEGIES, strategySchema } from '../restore/request-flags.ts';
+import { mayUseHelper, READ_BACKS, STRATEGIES, strategySchema } from '../restore/request-flags.ts';
 
 /** Small for the small sample, so that there is something to see: with 1 GiB, the default, its disks have one or two. */
 const SAMPLE_SEGMENT_BYTES = 64 * 1024 ** 2;
@@ -75,8 +75,11 @@ export function makeDrillCommand(host: Host): Command {
       const { global, own } = readFlags(command, { host, shape: flagShape });
       const folder = join(global.stateFolder, 'drill');
       const { strategy, readBack, waitMs, keep } = own;
-      if (readBack !== undefined && strategy !== 'helper') {
-        throw new BadRequest('--read-back needs --strategy helper', 'Add it, or leave --read-back out.');
+      if (readBack !== undefined && !mayUseHelper(strategy)) {
+        throw new BadRequest(
+          `--read-back has no meaning with strategy ${strategy}`,
+          'Use --strategy helper, or leave --read-back out.',
+        );
       }
       const release = await takeDrillFolder(folder, { keep });
       try {

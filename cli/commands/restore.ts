@@ -12,7 +12,7 @@ import {
   REPOSITORY_HELP,
   withRepository,
 } from '../repository-location.ts';
-import { makeRestoreRequest, READ_BACKS, STRATEGIES } from '../restore/request-flags.ts';
+import { makeRestoreRequest, mayUseHelper, READ_BACKS, STRATEGIES } from '../restore/request-flags.ts';
 import { restoreDiskTo } from '../restore/restore-to.ts';
 import { startAndFollow } from '../restore/start-and-follow.ts';
 import { parsePointFlags, resolvePoint } from '../select-restore-point.ts';
@@ -180,8 +180,9 @@ async function restoreToEc2(host: Host, { global, own }: Flags): Promise<void> {
   }
   const file = own.request === undefined ? undefined : await readRequestFile(resolve(host.cwd, own.request));
   const unresolved = makeRestoreRequest({ file, flags: own, choice: parsePointFlags(own) });
-  if (unresolved.input.strategy !== 'helper') {
-    refuse(Object.keys(helperShape), { own, because: 'needs --strategy helper' });
+  const { strategy } = unresolved.input;
+  if (!mayUseHelper(strategy)) {
+    refuse(Object.keys(helperShape), { own, because: `has no meaning with strategy ${strategy}` });
   }
   await startAndFollow({ host, flags: global, unresolved, wait: own.wait });
 }

@@ -13,10 +13,14 @@ export interface HelperStory {
   readonly helperReport?: HelperReport;
 }
 
-/** The instance types that are tried, and why these. */
-export function helperChoice(strategy: Plan['strategy'] | undefined): string | undefined {
-  if (strategy?.name !== 'helper') return undefined;
-  return `${strategy.instanceTypes.join(', else ')}: ${strategy.instanceTypeReason}`;
+/** The instance type, why this one, and what is tried where EC2 has no room for it. */
+export function helperFacts(strategy: Plan['strategy'] | undefined): [string, string | undefined][] {
+  if (strategy?.name !== 'helper') return [];
+  const [first, ...others] = strategy.instanceTypes;
+  return [
+    ['helper', `${first}: ${strategy.instanceTypeReason}`],
+    ['  else', others.join(', ')],
+  ];
 }
 
 /** Which helpers there were, and what they did with each disk. */
@@ -26,7 +30,8 @@ export function helperLines({ entries, result, helperReport }: HelperStory): str
   return [
     ...ids.map((id, index) => {
       const next = ids[index + 1];
-      return next === undefined ? `helper ${id}` : `helper ${id}, lost and replaced by ${next}`;
+      const isRemoved = result?.cleanedUp.some(({ resourceId }) => resourceId === id);
+      return `helper ${id}${next ? `, lost and replaced by ${next}` : ''}${isRemoved ? ', removed' : ''}`;
     }),
     ...(disks.length > 0 ? diskTable(disks) : []),
   ];

@@ -11,7 +11,7 @@ import {
 } from '../../core/model/restore-record.ts';
 import { renderTable } from '../table.ts';
 import { formatBytes, formatDuration } from '../units.ts';
-import { helperChoice, helperLines } from './describe-helper.ts';
+import { helperFacts, helperLines } from './describe-helper.ts';
 import type { Execution } from './find-restore.ts';
 
 /** All that is known of a restore, whatever of it there is. */
@@ -94,7 +94,7 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['restore point', plan?.restorePoint ?? result?.restorePoint],
     ['workload', plan && `${plan.workload.name} (${plan.workload.kind}), as of ${plan.restorePointTime}`],
     ['strategy', plan && `${plan.strategy.name}: ${plan.strategy.reason}`],
-    ['helper', helperChoice(plan?.strategy)],
+    ...helperFacts(plan?.strategy),
     ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}`],
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],

@@ -27,8 +27,9 @@ export function helperDiskLine(
   if (!toHelper.readyAt) return line('attach to helper');
   const report = helper?.generation === generation ? helper.report : undefined;
   const disk = report?.disks.find((each) => each.id === id);
-  const isLive = helper !== undefined && !isQuiet(helper);
   if (disk === undefined) return line('on helper');
+  // What a quiet helper said last is no speed any more.
+  const isLive = helper !== undefined && !isQuiet(helper);
   return { label: id, ...reportedPhase(disk, { size, isLive, readsAll: readsAllBack(plan) }) };
 }
 
@@ -36,25 +37,34 @@ function reportedPhase(
   disk: DiskReport,
   { size, isLive, readsAll }: { size: number; isLive: boolean; readsAll: boolean },
 ): Omit<ProgressLine, 'label'> {
-  const { doneBytes, writtenBytes, readBackBytes, bytesPerSecond } = disk;
+  const { doneBytes, writtenBytes, readBackBytes } = disk;
   switch (disk.state) {
     case 'waiting':
       return { phase: 'on helper' };
     case 'checking':
       return { phase: 'check if blank' };
     case 'writing': {
-      // What a quiet helper said last is no speed any more.
-      const isMoving = isLive && bytesPerSecond > 0;
-      const rate = isMoving ? { bytesPerSecond, secondsLeft: (size - doneBytes) / bytesPerSecond } : {};
+      const rate = isLive ? rateOf(disk) : {};
       return { phase: 'write', doneBytes, totalBytes: size, writtenBytes, ...rate };
     }
     case 'reading-back':
       return readsAll
-        ? { phase: 'read back', doneBytes: readBackBytes, totalBytes: writtenBytes, writtenBytes }
+        ? { phase: 'read back', doneBytes: readBackBytes, totalBytes: size, writtenBytes }
         : { phase: 'read back', writtenBytes, note: `${formatBytes(readBackBytes)} read back` };
     case 'done':
       return { phase: 'written', doneBytes: size, totalBytes: size, writtenBytes };
   }
+}
+
+/**
+ * Its speed is that of what it writes, and nobody knows how much of the rest is zeros: the time left takes the rest to
+ * be as full as the part that is done.
+ */
+function rateOf({ doneBytes, diskBytes, writtenBytes, bytesPerSecond }: DiskReport): Partial<ProgressLine> {
+  if (bytesPerSecond === 0) return {};
+  if (writtenBytes === 0) return { bytesPerSecond };
+  const bytesLeft = (diskBytes - doneBytes) * (writtenBytes / doneBytes);
+  return { bytesPerSecond, secondsLeft: bytesLeft / bytesPerSecond };
 }
 
 const readsAllBack = (plan: Observation['plan']): boolean =>

@@ -147,3 +147,7 @@ const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown>
 export const strategySchema = restoreRequestSchema.shape.strategy.unwrap();
 export const STRATEGIES = strategySchema.options;
 export const READ_BACKS = readBackSchema.options;
+
+/** Whether what a request says of a helper may matter: `auto`, the default, may take one. */
+export const mayUseHelper = (strategy: RestoreRequestInput['strategy'] = 'auto'): boolean =>
+  strategy === 'helper' || strategy === 'auto';

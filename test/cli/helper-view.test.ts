@@ -58,8 +58,8 @@ describe('the lines of a restore by a helper', () => {
         totalBytes: 1_342_177_280,
         writtenBytes: 314_572_800,
         bytesPerSecond: 134_217_728,
-        // 768 MiB are left, at 128 a second.
-        secondsLeft: 6,
+        // 768 MiB are left; if of them 300 in 512 are written as well, 450 MiB at 128 a second.
+        secondsLeft: 3.515625,
       },
       { label: 'data', phase: 'check if blank' },
       {
@@ -92,6 +92,15 @@ describe('the lines of a restore by a helper', () => {
       seen(reportOf('done', [{ state: 'done', doneBytes: ROOT_BYTES, writtenBytes: 5 }])),
       { phase: 'written', doneBytes: 1_342_177_280, totalBytes: 1_342_177_280, writtenBytes: 5 },
     ],
+    // Zeros alone so far: there is nothing to tell the rest by.
+    [
+      ATTACHED,
+      seen(reportOf('working', [{ ...writing, writtenBytes: 0 }])),
+      {
+        ...{ phase: 'write', doneBytes: 1_048_576, totalBytes: 1_342_177_280, writtenBytes: 0 },
+        bytesPerSecond: 1_048_576,
+      },
+    ],
     // What a helper said last is no speed once it is silent.
     [
       ATTACHED,
@@ -114,7 +123,7 @@ describe('the lines of a restore by a helper', () => {
     const observation = observe(ATTACHED, seen(reportOf('working', [reading])), { plan: plan('all') });
     expect(lineOf('root', observation)).toEqual({
       ...{ label: 'root', phase: 'read back', writtenBytes: 314_572_800 },
-      ...{ doneBytes: 78_643_200, totalBytes: 314_572_800 },
+      ...{ doneBytes: 78_643_200, totalBytes: 1_342_177_280 },
     });
   });
 
@@ -247,7 +256,7 @@ describe('the story of a restore by a helper', () => {
     ...{ restoreId: 'web01', attempt: 1, executionArn: ARN, outcome: 'restored', endedAt: NOON },
     volumes: [],
     phases: [],
-    cleanedUp: [],
+    cleanedUp: [{ kind: 'instance', resourceId: 'i-2' }],
     leftBehind: [{ kind: 'security-group', resourceId: 'sg-2', because: 'it is in use' }],
     helper: {
       instanceIds: ['i-1', 'i-2'],
@@ -267,15 +276,17 @@ describe('the story of a restore by a helper', () => {
   test('tells which helpers there were, why of this type, and what was done with each disk', () => {
     const lines = describeRestore({ restoreId: 'web01', plan: plan(), entries: [], result });
     expect(lines).toContain('strategy       helper: the request asks for it');
-    expect(lines).toContain('helper         c7gn.xlarge, else c7g.2xlarge: 10 Gbps to EBS for 2 disks');
+    expect(lines).toContain('helper         c7gn.xlarge: 10 Gbps to EBS for 2 disks');
+    expect(lines).toContain('  else         c7g.2xlarge');
     const from = lines.indexOf('helper i-1, lost and replaced by i-2');
     expect(lines.slice(from)).toEqual([
       'helper i-1, lost and replaced by i-2',
-      'helper i-2',
+      'helper i-2, removed',
       'DISK  STATE                    WRITTEN  SPEED      READ BACK  DIGEST',
       'root  done, 64 MiB found done  300 MiB  310 MiB/s  16 MiB     abababababababab…',
       'data  done                     0 bytes             0 bytes    0123456789abcdef…',
       '',
+      'removed instance i-2',
       'left behind security-group sg-2: it is in use',
     ]);
   });

@@ -66,10 +66,15 @@ describe('the program itself', () => {
   });
 
   test.each([
-    [['restore', '--helper-type', 'c7g.large'], '--helper-type needs --strategy helper'],
-    [['restore', '--strategy', 'upload', '--read-back', 'all'], '--read-back needs --strategy helper'],
+    [
+      ['restore', '--strategy', 'upload', '--helper-type', 'c7g.large'],
+      '--helper-type has no meaning with strategy upload',
+    ],
     [['restore', '--to', 'x', '--helper-subnet', 'y'], '--helper-subnet has no meaning with --to'],
-    [['drill', '--read-back', 'all'], '--read-back needs --strategy helper'],
+    [
+      ['drill', '--strategy', 'upload', '--read-back', 'all'],
+      '--read-back has no meaning with strategy upload',
+    ],
     [['drill', '--strategy', 'helper', '--read-back', 'some'], 'Allowed choices are sample, all.'],
   ])('refuses %j before it talks to anybody', async (args, message) => {
     const { exitCode, stderr } = await runCli(args, { cwd: await makeTempFolder() });
