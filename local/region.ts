@@ -14,6 +14,7 @@ import type { FaultRules } from './fault-rules.ts';
 import { makeFaultRules } from './fault-rules.ts';
 import type { IamDirectory } from './iam/directory.ts';
 import { openIamDirectory } from './iam/directory.ts';
+import { type KmsService, makeKmsService } from './kms/service.ts';
 import { type Observers, observeInvoke } from './lambda/observed-invoke.ts';
 import type { LambdaService } from './lambda/service.ts';
 import { makeLambdaService } from './lambda/service.ts';
@@ -54,6 +55,7 @@ export interface RegionServices {
   readonly ec2: Ec2Service;
   /** The EBS direct APIs. */
   readonly ebs: EbsService;
+  readonly kms: KmsService;
   readonly lambda: LambdaService;
   readonly stepFunctions: StepFunctionsService;
   readonly cloudFormation: CloudFormationService;
@@ -203,7 +205,8 @@ async function buildServices({
   };
   const iam = await openIamDirectory(context);
   const s3 = await makeS3Service(context);
-  const ec2 = await makeEc2Service(context, { objects: s3, identities: iam, timeScale });
+  const kms = await makeKmsService(context);
+  const ec2 = await makeEc2Service(context, { objects: s3, identities: iam, keys: kms.keys, timeScale });
   const ebs = await makeEbsService(context, { snapshots: ec2.directSnapshots, timeScale });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
@@ -232,8 +235,8 @@ async function buildServices({
     },
   });
   return {
-    services: { s3, ec2, ebs, lambda, stepFunctions, cloudFormation, events, iam },
-    registry: makeServiceRegistry([s3, ec2, ebs, lambda, stepFunctions, cloudFormation, sts]),
+    services: { s3, ec2, ebs, kms, lambda, stepFunctions, cloudFormation, events, iam },
+    registry: makeServiceRegistry([s3, ec2, ebs, kms, lambda, stepFunctions, cloudFormation, sts]),
     stopCallers: async () => {
       await ec2.stopHelpers();
       time.stop();

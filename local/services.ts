@@ -1,6 +1,7 @@
 import * as cloudformation from '@aws-sdk/client-cloudformation';
 import * as ebs from '@aws-sdk/client-ebs';
 import * as ec2 from '@aws-sdk/client-ec2';
+import * as kms from '@aws-sdk/client-kms';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import * as sfn from '@aws-sdk/client-sfn';
@@ -72,6 +73,11 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
     throttling: ['ThrottlingException', 'Rate exceeded', 400],
     notSimulated: ['UnknownOperationException', 400],
   },
+  kms: {
+    adapter: () => makeJsonRpcAdapter({ shapes: shapesOf(kms), version: '1.1' }),
+    throttling: ['ThrottlingException', 'Rate exceeded', 400],
+    notSimulated: ['UnknownOperationException', 400],
+  },
   lambda: {
     adapter: (isSimulated) => makeRestJsonAdapter({ shapes: shapesOf(lambda), isSimulated }),
     throttling: ['TooManyRequestsException', 'Rate Exceeded.', 429],
@@ -121,6 +127,7 @@ function entryOf(service: Service): ServiceEntry {
 
 const TARGET_PREFIXES: readonly (readonly [prefix: string, service: string])[] = [
   ['AWSStepFunctions', 'states'],
+  ['TrentService', 'kms'],
 ];
 
 /**

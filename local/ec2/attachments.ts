@@ -5,6 +5,7 @@ import { checkDeviceName } from './device-names.ts';
 import { SECONDS } from './durations.ts';
 import { incorrectState, invalidValue, notSimulated, required } from './errors.ts';
 import { INSTANCE_TYPES, volumeLimit } from './instance-types.ts';
+import { keyProblem } from './kms.ts';
 import { mutation, type Operations } from './operation.ts';
 import type { AttachmentRecord, InstanceRecord, VolumeRecord } from './records.ts';
 import { interfacesOf, need, nowText, type Simulation, volumesOf } from './simulation.ts';
@@ -152,14 +153,25 @@ async function finishDetachment(sim: Simulation, volume: VolumeRecord): Promise<
   volume.state = 'available';
 }
 
+/** A running instance needs the volume's key at once, a stopped one when it starts. */
+function attachProblem(sim: Simulation, volume: VolumeRecord, instanceId: string): string | undefined {
+  const isRunning = sim.state.instances.get(instanceId)?.state === 'running';
+  return isRunning ? keyProblem(sim, volume.kmsKeyId) : undefined;
+}
+
 export function handleAttachmentTransitions(sim: Simulation): void {
   sim.transitions.on('volume-attached', (id, { fate }) => {
     const volume = sim.state.volumes.get(id);
     if (volume?.attachment?.state !== 'attaching') return;
-    if (fate.endState) {
+    const problem = attachProblem(sim, volume, volume.attachment.instanceId);
+    if (fate.endState || problem !== undefined) {
       delete volume.attachment;
       volume.state = fate.endState === 'error' ? 'error' : 'available';
-      sim.events.volume(id, { event: 'attachVolume', result: 'failed', cause: fate.message ?? '' });
+      sim.events.volume(id, {
+        event: 'attachVolume',
+        result: 'failed',
+        cause: fate.message ?? problem ?? '',
+      });
       return;
     }
     volume.attachment.state = 'attached';

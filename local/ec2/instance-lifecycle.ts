@@ -2,7 +2,7 @@ import type { FaultEffects } from '../faults.ts';
 import { dissociate } from './addresses.ts';
 import { release } from './attachments.ts';
 import { SECONDS } from './durations.ts';
-import { isUsableKey } from './kms.ts';
+import { keyProblem } from './kms.ts';
 import { makePublicIp } from './network-interfaces.ts';
 import type { InstanceRecord, VolumeRecord } from './records.ts';
 import { find, interfacesOf, nowText, type Simulation, volumesOf } from './simulation.ts';
@@ -104,6 +104,9 @@ function settleDevices(sim: Simulation, instance: InstanceRecord): void {
   }
 }
 
+/** Whether it comes up for the first time: RunInstances gives a reason for `pending`, StartInstances none. */
+const isLaunched = (instance: InstanceRecord): boolean => instance.stateReason?.code === 'pending';
+
 interface LaunchFailure {
   readonly endState: 'terminated' | 'stopped';
   readonly message: string;
@@ -117,9 +120,8 @@ async function launchFailure(
 ): Promise<LaunchFailure | undefined> {
   const { endState, message = DEFAULT_FAILURE } = fate;
   if (endState === 'terminated' || endState === 'stopped') return { endState, message };
-  const fresh = volumesOf(sim, instance.id).filter((volume) => volume.attachment?.state === 'attaching');
-  if (fresh.some((volume) => volume.kmsKeyId !== undefined && !isUsableKey(sim, volume.kmsKeyId))) {
-    return { endState: 'terminated', message: DEFAULT_FAILURE };
+  if (volumesOf(sim, instance.id).some(({ kmsKeyId }) => keyProblem(sim, kmsKeyId) !== undefined)) {
+    return { endState: isLaunched(instance) ? 'terminated' : 'stopped', message: DEFAULT_FAILURE };
   }
   try {
     for (const volume of volumesOf(sim, instance.id)) await fillFromSnapshot(sim, volume, signal);

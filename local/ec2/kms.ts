@@ -2,26 +2,37 @@ import { AwsError } from '../service.ts';
 import type { Simulation } from './simulation.ts';
 
 /**
- * There is no KMS in the local region and nothing is encrypted; what is simulated is how EBS treats keys: flags and
- * ARNs in answers, and that a bad key only shows itself after the call succeeded.
+ * Nothing is encrypted in the local region; what is simulated is how EBS treats the keys of KMS: flags and ARNs in
+ * answers, and that a key that cannot be used only shows itself after the call succeeded.
  */
 
-const KEY_ID = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
-const ALIAS = /^alias\/[A-Za-z0-9/_-]+$/;
+/** A key as KMS knows it. */
+export interface KeyView {
+  readonly arn: string;
+  readonly state: 'Enabled' | 'Disabled' | 'PendingDeletion';
+}
 
-const arnOf = (sim: Simulation, resource: string): string =>
-  `arn:aws:kms:${sim.context.region}:${sim.context.accountId}:${resource}`;
+/** What EC2 asks of KMS. */
+export interface KeyDirectory {
+  /** A key by its id, its ARN, or the name or ARN of an alias. */
+  find(key: string): KeyView | undefined;
+}
 
 /** The key that EBS encrypts with when none is named. */
-const defaultKey = (sim: Simulation): string => arnOf(sim, 'key/00000000-0000-4000-8000-000000000eb5');
+const DEFAULT_KEY = 'alias/aws/ebs';
 
-/** Whether EBS could use the key: a key or alias of this account and region, by its looks. */
-export function isUsableKey(sim: Simulation, key: string): boolean {
-  const prefix = arnOf(sim, '');
-  const resource = key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
-  if (resource === undefined) return KEY_ID.test(key) || ALIAS.test(key);
-  return ALIAS.test(resource) || (resource.startsWith('key/') && KEY_ID.test(resource.slice('key/'.length)));
+const PROBLEMS = { Disabled: 'is disabled.', PendingDeletion: 'is pending deletion.' } as const;
+
+/** Why EBS cannot use a key, in the words of its events; undefined when it can, or where nothing is encrypted. */
+export function keyProblem(sim: Simulation, key: string | undefined): string | undefined {
+  if (key === undefined) return undefined;
+  const found = sim.keys.find(key);
+  if (!found) return `${key} does not exist.`;
+  return found.state === 'Enabled' ? undefined : `${found.arn} ${PROBLEMS[found.state]}`;
 }
+
+/** Whether EBS can use the key now. */
+export const isUsableKey = (sim: Simulation, key: string): boolean => keyProblem(sim, key) === undefined;
 
 export interface Encryption {
   readonly encrypted: boolean;
@@ -45,14 +56,8 @@ export function chooseEncryption(
   }
   const encrypted = asked.Encrypted || source?.encrypted || sim.state.settings.encryptionByDefault;
   if (!encrypted) return { encrypted: false };
-  return {
-    encrypted,
-    kmsKeyId: asked.KmsKeyId ? keyArn(sim, asked.KmsKeyId) : (source?.kmsKeyId ?? defaultKey(sim)),
-  };
+  return { encrypted, kmsKeyId: keyArn(sim, asked.KmsKeyId ?? source?.kmsKeyId ?? DEFAULT_KEY) };
 }
 
-function keyArn(sim: Simulation, key: string): string {
-  if (key === 'alias/aws/ebs') return defaultKey(sim);
-  if (KEY_ID.test(key)) return arnOf(sim, `key/${key}`);
-  return ALIAS.test(key) ? arnOf(sim, key) : key;
-}
+/** Answers name keys by their ARN, however they were asked for; one that is not there stays as it was named. */
+const keyArn = (sim: Simulation, key: string): string => sim.keys.find(key)?.arn ?? key;

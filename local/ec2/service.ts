@@ -27,6 +27,7 @@ import { instanceProfileOperations } from './instance-profiles.ts';
 import { instanceStateOperations } from './instance-states.ts';
 import { instanceStatusOperations } from './instance-status.ts';
 import { keyPairOperations } from './key-pairs.ts';
+import type { KeyDirectory } from './kms.ts';
 import { handleVolumeModification, modifyVolumeOperations } from './modify-volume.ts';
 import { networkInterfaceOperations } from './network-interfaces.ts';
 import type { ObjectSource } from './object-source.ts';
@@ -61,6 +62,8 @@ export interface Ec2Dependencies {
   readonly objects: ObjectSource;
   /** Knows roles and instance profiles; without it any well-formed name is taken for an existing one. */
   readonly identities?: IdentityDirectory;
+  /** Knows the keys of KMS. */
+  readonly keys: KeyDirectory;
   /** Factor on simulated durations, for the heartbeat of helper appliances; 1 when absent. */
   readonly timeScale?: number;
 }
@@ -184,6 +187,7 @@ async function openSimulation(context: RegionContext, dependencies: Ec2Dependenc
     disks,
     objects: dependencies.objects,
     identities: dependencies.identities,
+    keys: dependencies.keys,
     quotas: { importTasks: IMPORT_TASKS },
     assumptions: { importsOfEncryptedSnapshots: 'refused', importedGuestsHaveEna: true },
     events: makeEvents(context),

@@ -4,6 +4,7 @@ import type { Ec2Events } from './events.ts';
 import type { HelperHost } from './helper-appliance/host.ts';
 import { checkId, RESOURCE_KINDS, type ResourceKindName } from './ids.ts';
 import type { ImageImportRecord } from './import-image-record.ts';
+import type { KeyDirectory } from './kms.ts';
 import type { ObjectSource } from './object-source.ts';
 import type {
   AddressRecord,
@@ -51,6 +52,7 @@ export interface Simulation {
   readonly disks: Disks;
   readonly objects: ObjectSource;
   readonly identities?: IdentityDirectory | undefined;
+  readonly keys: KeyDirectory;
   readonly quotas: Ec2Quotas;
   readonly assumptions: Ec2Assumptions;
   readonly events: Ec2Events;

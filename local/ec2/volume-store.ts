@@ -3,7 +3,7 @@ import { AwsError } from '../service.ts';
 import { GIB_BYTES } from './disks.ts';
 import { SECONDS } from './durations.ts';
 import { makeId } from './ids.ts';
-import { type Encryption, isUsableKey } from './kms.ts';
+import { type Encryption, keyProblem } from './kms.ts';
 import type { AttachmentRecord, SnapshotRecord, Tag, VolumeRecord, VolumeShape } from './records.ts';
 import { nowText, type Simulation } from './simulation.ts';
 
@@ -52,7 +52,7 @@ export function checkCompleted(snapshot: SnapshotRecord): SnapshotRecord {
 
 export function scheduleCreation(sim: Simulation, volume: VolumeRecord, fate: FaultEffects): void {
   if (fate.stuck) return;
-  const badKey = volume.kmsKeyId !== undefined && !isUsableKey(sim, volume.kmsKeyId);
+  const badKey = keyProblem(sim, volume.kmsKeyId) !== undefined;
   const creating = volume.snapshotId ? SECONDS.volumeCreatingFromSnapshot : SECONDS.volumeCreating;
   sim.transitions.schedule({
     kind: 'volume-created',
@@ -88,8 +88,7 @@ function initializationSeconds(volume: VolumeRecord, dataBytes: number): number 
 /** Why a volume's creation fails, if it does. */
 function creationFailure(sim: Simulation, volume: VolumeRecord, fate: FaultEffects): string | undefined {
   if (fate.endState) return fate.message ?? 'The volume could not be created.';
-  if (volume.kmsKeyId === undefined || isUsableKey(sim, volume.kmsKeyId)) return undefined;
-  return `${volume.kmsKeyId} is not accessible: it does not exist, is disabled, or may not be used.`;
+  return keyProblem(sim, volume.kmsKeyId);
 }
 
 function failCreation(sim: Simulation, volume: VolumeRecord, cause: string, endState = 'error'): void {

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EC2 } from '@aws-sdk/client-ec2';
+import type { KMS } from '@aws-sdk/client-kms';
 import type { ObjectSource } from '../../local/ec2/object-source.ts';
 import { type Ec2Service, makeEc2Service } from '../../local/ec2/service.ts';
 import type { FaultEffects } from '../../local/faults.ts';
-import type { Call, RegionEvent, RegionTime } from '../../local/service.ts';
+import { makeKmsService } from '../../local/kms/service.ts';
+import type { Call, RegionEvent, RegionTime, Service } from '../../local/service.ts';
 
 /** Bytes of the objects that imports read: bucket, key. */
 export type Objects = Map<string, Map<string, Uint8Array>>;
@@ -16,6 +18,8 @@ export interface TestEc2 {
   /** The same, with effects that a fault rule would ask for. */
   spoiled(effects: FaultEffects): EC2;
   readonly service: Ec2Service;
+  /** The keys that this EC2 knows. */
+  readonly kms: KMS;
   readonly events: RegionEvent[];
   readonly objects: Objects;
   /** Called before every read of an object, which waits for it. */
@@ -83,43 +87,45 @@ export async function openTestEc2(): Promise<TestEc2> {
   return openOn(folder, Date.parse(START), new Map());
 }
 
+/** A service's operations as methods of its SDK client, called directly. */
+const apiOf = <Api extends object>({ operations }: Service, effects: FaultEffects): Api =>
+  new Proxy({} as Api, {
+    get: (_, name) => {
+      const operation = `${String(name).charAt(0).toUpperCase()}${String(name).slice(1)}`;
+      return async (input: unknown = {}) => {
+        const run = operations[operation];
+        if (!run) throw new Error(`there is no operation ${operation}`);
+        const call: Call = {
+          requestId: 'test',
+          caller: 'anonymous',
+          signal: new AbortController().signal,
+          effects,
+        };
+        return run(input, call);
+      };
+    },
+  });
+
 async function openOn(folder: string, startMs: number, objects: Objects): Promise<TestEc2> {
   const time = makeManualTime(startMs);
   const events: RegionEvent[] = [];
   const reads = { before: async () => {} };
-  const service = await makeEc2Service(
-    {
-      accountId: '123456789012',
-      region: 'us-east-1',
-      availabilityZones: ['us-east-1a', 'us-east-1b', 'us-east-1c'],
-      endpoint: 'http://127.0.0.1:4566',
-      stateFolder: folder,
-      time,
-      publish: (event) => events.push(event),
-    },
-    { objects: sourceOf(objects, reads) },
-  );
-  const apiWith = (effects: FaultEffects) =>
-    new Proxy({} as EC2, {
-      get: (_, name) => {
-        const operation = `${String(name).charAt(0).toUpperCase()}${String(name).slice(1)}`;
-        return async (input: unknown = {}) => {
-          const run = service.operations[operation];
-          if (!run) throw new Error(`there is no operation ${operation}`);
-          const call: Call = {
-            requestId: 'test',
-            caller: 'anonymous',
-            signal: new AbortController().signal,
-            effects,
-          };
-          return run(input, call);
-        };
-      },
-    });
+  const context = {
+    accountId: '123456789012',
+    region: 'us-east-1',
+    availabilityZones: ['us-east-1a', 'us-east-1b', 'us-east-1c'],
+    endpoint: 'http://127.0.0.1:4566',
+    stateFolder: folder,
+    time,
+    publish: (event: RegionEvent) => void events.push(event),
+  };
+  const kms = await makeKmsService(context);
+  const service = await makeEc2Service(context, { objects: sourceOf(objects, reads), keys: kms.keys });
   return {
-    api: apiWith({}),
-    spoiled: apiWith,
+    api: apiOf<EC2>(service, {}),
+    spoiled: (effects) => apiOf<EC2>(service, effects),
     service,
+    kms: apiOf<KMS>(kms, {}),
     events,
     objects,
     reads,
