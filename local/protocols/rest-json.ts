@@ -24,7 +24,8 @@ export interface RestService {
 export function makeRestJsonAdapter(service: RestService): ProtocolAdapter {
   const router = makeRouter(service.shapes.operations.values(), service.isSimulated);
   return {
-    parse: (request) => parseRestJson(router.route(request), request),
+    // What lacks a required parameter is told so, not that there is no such operation.
+    parse: (request) => parseRestJson(router.route(request) ?? router.nearest(request), request),
     answer: (output, context) => restJsonAnswer(service, output, context),
     answerError: (error, context) =>
       jsonError({ shapes: service.shapes, contentType: 'application/json', error, context }),

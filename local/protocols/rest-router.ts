@@ -10,6 +10,8 @@ export interface Routed {
 
 export interface Router {
   route(request: WireRequest): Routed | undefined;
+  /** The operation that a request would be for, had it the query parameters and headers that it lacks. */
+  nearest(request: WireRequest): Routed | undefined;
 }
 
 interface Route {
@@ -40,34 +42,43 @@ export function makeRouter(
   function rank(route: Route): number {
     return isSimulated(route.operation.name) ? 0 : 1;
   }
+  function find(request: WireRequest, fits: (route: Route, query: Query) => boolean): Routed | undefined {
+    const query = new Map(request.query);
+    const hint = query.get('x-id');
+    const segments = splitPath(request.path);
+    let found: Routed | undefined;
+    for (const route of routes) {
+      if (route.method !== request.method || !fits(route, query)) continue;
+      const labels = matchPath(route.segments, segments);
+      if (!labels) continue;
+      if (hint !== undefined && route.operationHint === hint) return { operation: route.operation, labels };
+      found ??= { operation: route.operation, labels };
+    }
+    return found;
+  }
   return {
-    route: (request) => {
-      const query = new Map(request.query);
-      const hint = query.get('x-id');
-      const segments = splitPath(request.path);
-      let found: Routed | undefined;
-      for (const route of routes) {
-        if (route.method !== request.method || !hasWhatItNeeds(route, query, request)) continue;
-        const labels = matchPath(route.segments, segments);
-        if (!labels) continue;
-        if (hint !== undefined && route.operationHint === hint) return { operation: route.operation, labels };
-        found ??= { operation: route.operation, labels };
-      }
-      return found;
-    },
+    route: (request) => find(request, (route, query) => hasWhatItNeeds(route, query, request)),
+    nearest: (request) => find(request, hasFixedQuery),
   };
 }
+
+type Query = ReadonlyMap<string, string>;
 
 function weight(route: Route): number {
   return route.fixedQuery.size + route.requiredQuery.length + route.requiredHeaders.length;
 }
 
-function hasWhatItNeeds(route: Route, query: ReadonlyMap<string, string>, request: WireRequest): boolean {
+function hasFixedQuery(route: Route, query: Query): boolean {
   for (const [name, value] of route.fixedQuery) {
     const sent = query.get(name);
     if (sent === undefined || (value !== '' && value !== sent)) return false;
   }
+  return true;
+}
+
+function hasWhatItNeeds(route: Route, query: Query, request: WireRequest): boolean {
   return (
+    hasFixedQuery(route, query) &&
     route.requiredQuery.every((name) => query.has(name)) &&
     route.requiredHeaders.every((name) => request.headers[name] !== undefined)
   );
