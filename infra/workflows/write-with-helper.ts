@@ -58,7 +58,7 @@ export function writeWithHelper(scope: Construct, steps: Steps): IChainable {
     .next(attachToHelper(scope, steps))
     .next(writeDisks(scope, steps, replaceable))
     .next(detachFromHelper(scope, steps))
-    .next(steps.task(scope, 'RetireHelper', 'retire-helper', { payload: HELPER, result: 'discard' }));
+    .next(retireHelper(scope, steps));
   replaceHelper(scope, steps, { replaceable, launch });
   return Chain.start(
     new Pass(scope, 'FirstHelper', {
@@ -172,6 +172,14 @@ function detachFromHelper(scope: Construct, steps: Steps): Chain {
   return Chain.start(detach).next(
     checkVolumes(scope, steps, { suffix: 'Detached', at: '$.volumes', error: 'HelperDetachment' }),
   );
+}
+
+/** The disks are written and detached: a helper that does not go is no reason to undo them. Clean-up tries again. */
+function retireHelper(scope: Construct, steps: Steps): IChainable {
+  const left = new Pass(scope, 'HelperLeftToCleanUp');
+  return steps
+    .task(scope, 'RetireHelper', 'retire-helper', { payload: HELPER, result: 'discard' })
+    .addCatch(left, { resultPath: '$.retireFailure' });
 }
 
 /**
