@@ -7,7 +7,7 @@ import type { ObjectSource } from '../../local/ec2/object-source.ts';
 import { type Ec2Service, makeEc2Service } from '../../local/ec2/service.ts';
 import type { FaultEffects } from '../../local/faults.ts';
 import { makeKmsService } from '../../local/kms/service.ts';
-import type { Call, RegionEvent, RegionTime, Service } from '../../local/service.ts';
+import type { Call, RegionContext, RegionEvent, RegionTime, Service } from '../../local/service.ts';
 
 /** Bytes of the objects that imports read: bucket, key. */
 export type Objects = Map<string, Map<string, Uint8Array>>;
@@ -18,6 +18,8 @@ export interface TestEc2 {
   /** The same, with effects that a fault rule would ask for. */
   spoiled(effects: FaultEffects): EC2;
   readonly service: Ec2Service;
+  /** What further services of the same region are made with. */
+  readonly context: RegionContext;
   /** The keys that this EC2 knows. */
   readonly kms: KMS;
   readonly events: RegionEvent[];
@@ -88,7 +90,7 @@ export async function openTestEc2(): Promise<TestEc2> {
 }
 
 /** A service's operations as methods of its SDK client, called directly. */
-const apiOf = <Api extends object>({ operations }: Service, effects: FaultEffects): Api =>
+export const apiOf = <Api extends object>({ operations }: Service, effects: FaultEffects): Api =>
   new Proxy({} as Api, {
     get: (_, name) => {
       const operation = `${String(name).charAt(0).toUpperCase()}${String(name).slice(1)}`;
@@ -125,6 +127,7 @@ async function openOn(folder: string, startMs: number, objects: Objects): Promis
     api: apiOf<EC2>(service, {}),
     spoiled: (effects) => apiOf<EC2>(service, effects),
     service,
+    context,
     kms: apiOf<KMS>(kms, {}),
     events,
     objects,

@@ -1,4 +1,5 @@
 import * as cloudformation from '@aws-sdk/client-cloudformation';
+import * as ebs from '@aws-sdk/client-ebs';
 import * as ec2 from '@aws-sdk/client-ec2';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
@@ -133,6 +134,19 @@ const CASES: readonly {
     client: lambda,
     options: { fixed: { ClientContext: 'e30=', StatusCode: 200 }, xml: false, blanks: true, empties: true },
     operations: ['CreateFunction', 'GetFunction', 'Invoke', 'ListFunctions', 'UpdateFunctionConfiguration'],
+  },
+  {
+    service: 'ebs',
+    client: ebs,
+    options: { fixed: { BlockData: Buffer.from('some bytes') }, xml: false, blanks: true, empties: true },
+    operations: [
+      'CompleteSnapshot',
+      'GetSnapshotBlock',
+      'ListChangedBlocks',
+      'ListSnapshotBlocks',
+      'PutSnapshotBlock',
+      'StartSnapshot',
+    ],
   },
   {
     service: 'cloudformation',

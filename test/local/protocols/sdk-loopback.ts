@@ -54,7 +54,9 @@ export function makeLoopback({ service, client, operation }: LoopbackOptions) {
 }
 
 function makeClient(client: Readonly<Record<string, unknown>>, requestHandler: unknown): SdkClient {
-  const name = Object.keys(client).find((key) => /^(EC2|S3|SFN|Lambda|CloudFormation|STS)Client$/.test(key));
+  const name = Object.keys(client).find((key) =>
+    /^(EC2|EBS|S3|SFN|Lambda|CloudFormation|STS)Client$/.test(key),
+  );
   const Client = client[name ?? ''] as new (config: unknown) => SdkClient;
   return new Client({
     region: 'us-east-1',
