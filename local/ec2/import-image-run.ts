@@ -131,13 +131,19 @@ async function goThrough(
   scheduleNext(sim, task, run.fate);
 }
 
+/** @throws ImageImportRefused for a key that cannot be used: it has to stay enabled for the whole task */
+function checkKeys(sim: Simulation, task: ImageImportRecord): void {
+  const badKey = task.disks
+    .flatMap(({ kmsKeyId, source }) => [
+      kmsKeyId,
+      source.kind === 'snapshot' ? sim.state.snapshots.get(source.snapshotId)?.kmsKeyId : undefined,
+    ])
+    .find((key) => key !== undefined && !isUsableKey(sim, key));
+  if (badKey) throw new ImageImportRefused('The specified KMS key is not accessible');
+}
+
 async function convert(sim: Simulation, task: ImageImportRecord, { signal }: Run): Promise<void> {
-  for (const { kmsKeyId } of task.disks) {
-    // The key has to stay usable for the whole task.
-    if (kmsKeyId && !isUsableKey(sim, kmsKeyId)) {
-      throw new ImageImportRefused('The specified KMS key is not accessible');
-    }
-  }
+  checkKeys(sim, task);
   const from = STAGES.converting.progress;
   const onProgress = (share: number) => {
     if (signal.aborted) return;
@@ -159,8 +165,9 @@ async function lookAtGuest(sim: Simulation, task: ImageImportRecord): Promise<Gu
   return { platform, ...chooseLicense(platform, task) };
 }
 
-/** Runs again without harm: a snapshot that is there stays as it is. */
+/** Runs again without harm: a snapshot that is there stays as it is. @throws ImageImportRefused for a bad key */
 function insertSnapshots(sim: Simulation, task: ImageImportRecord): void {
+  checkKeys(sim, task);
   for (const disk of task.disks) {
     const { futureSnapshotId: id, fullBytes, encrypted, kmsKeyId } = disk;
     if (sim.state.snapshots.get(id)) continue;

@@ -241,6 +241,21 @@ describe('an import of an image fails', () => {
     });
   });
 
+  it.each([
+    ['begins', CONVERTING - 1],
+    ['is over', CONVERTING + 1],
+  ])('when its key is disabled before its conversion %s', async (_, seconds) => {
+    const before = await files();
+    const KmsKeyId = (await ec2.kms.createKey({})).KeyMetadata?.Arn ?? '';
+    const { ImportTaskId } = await ec2.api.importImage(request({ Encrypted: true, KmsKeyId }));
+    await ec2.advance(seconds);
+    await ec2.kms.disableKey({ KeyId: KmsKeyId });
+    await ec2.advance(seconds < CONVERTING ? 1 : PREPARING - seconds);
+    await expectFailure(ImportTaskId, 'ClientError: The specified KMS key is not accessible', before);
+    const again = ec2.api.importImage(request({ Encrypted: true, KmsKeyId }));
+    expect(await codeOf(again)).toBe('InvalidParameterValue');
+  });
+
   it('when its new snapshot is deleted before its image is there', async () => {
     const { ImportTaskId } = await ec2.api.importImage(request());
     await ec2.advance(PREPARING);

@@ -320,6 +320,18 @@ describe('ImportImage', () => {
     expect(Snapshots).toMatchObject([{ Encrypted: true, KmsKeyId: task.KmsKeyId }]);
   });
 
+  it('encrypts with the key that is named', async () => {
+    const { KeyMetadata } = await ec2.kms.createKey({});
+    await ec2.kms.createAlias({ AliasName: 'alias/imports', TargetKeyId: KeyMetadata?.KeyId ?? '' });
+    const task = await imported({ Encrypted: true, KmsKeyId: 'alias/imports' });
+    expect(task).toMatchObject({ Status: 'completed', KmsKeyId: KeyMetadata?.Arn });
+    const { ImageId } = task;
+    const instance = await runInstance(ec2, { ImageId });
+    const Filters = [{ Name: 'attachment.instance-id', Values: [instance] }];
+    const { Volumes } = await ec2.api.describeVolumes({ Filters });
+    expect(Volumes).toMatchObject([{ Encrypted: true, KmsKeyId: KeyMetadata?.Arn }]);
+  });
+
   it('takes an encrypted snapshot only when told that AWS does', async () => {
     const SnapshotId = await snapshotOf(linuxDisk(), { Encrypted: true });
     const DiskContainers = [{ SnapshotId }];
