@@ -4,11 +4,12 @@ import type {
   DescribeInstanceTypesRequest,
   DescribeInstanceTypesResult,
   InstanceTypeInfo,
+  NetworkInfo,
 } from '@aws-sdk/client-ec2';
 import { AwsError } from '../service.ts';
 import { invalidCombination, invalidValue } from './errors.ts';
 import { makeFilter, paginate } from './filters.ts';
-import { INSTANCE_TYPES, type InstanceTypeRecord } from './instance-types.ts';
+import { INSTANCE_TYPES, type InstanceTypeRecord, volumeLimit } from './instance-types.ts';
 import { type Operations, query } from './operation.ts';
 import { type Simulation, zoneId } from './simulation.ts';
 
@@ -24,7 +25,39 @@ function needTypes(names: readonly string[]): InstanceTypeRecord[] {
   return names.map((name) => INSTANCE_TYPES.get(name)).filter((type) => type !== undefined);
 }
 
-const IOPS_PER_MBPS = 8;
+/** Most types: 4 for each Mbps, as 40,000 with 10 Gbps. */
+const IOPS_PER_MBPS = 4;
+
+/** Of shared places the one of the first network interface is taken off already. */
+const maximumAttachments = (type: InstanceTypeRecord): number =>
+  type.nitro ? volumeLimit(type, 1) : type.ebsPlaces;
+
+function networkOutput(type: InstanceTypeRecord): NetworkInfo {
+  const { networkBaselineGbps: baseline, networkPeakGbps: peak = baseline } = type;
+  const performance =
+    peak === undefined
+      ? { NetworkPerformance: type.nitro ? 'Up to 12.5 Gigabit' : 'Moderate' }
+      : { NetworkPerformance: `${peak === baseline ? '' : 'Up to '}${peak} Gigabit` };
+  return {
+    ...performance,
+    MaximumNetworkInterfaces: type.maxInterfaces,
+    MaximumNetworkCards: 1,
+    DefaultNetworkCardIndex: 0,
+    NetworkCards: [
+      {
+        NetworkCardIndex: 0,
+        ...performance,
+        MaximumNetworkInterfaces: type.maxInterfaces,
+        ...(baseline === undefined ? {} : { BaselineBandwidthInGbps: baseline }),
+        ...(type.networkPeakGbps === undefined ? {} : { PeakBandwidthInGbps: type.networkPeakGbps }),
+      },
+    ],
+    Ipv4AddressesPerInterface: 10,
+    Ipv6Supported: true,
+    EnaSupport: type.nitro ? 'required' : 'unsupported',
+    EfaSupported: false,
+  };
+}
 
 function typeOutput(type: InstanceTypeRecord): InstanceTypeInfo {
   const arm = type.architectures.includes('arm64');
@@ -50,27 +83,18 @@ function typeOutput(type: InstanceTypeRecord): InstanceTypeInfo {
       EbsOptimizedSupport: type.nitro ? 'default' : 'supported',
       EncryptionSupport: 'supported',
       NvmeSupport: type.nitro ? 'required' : 'unsupported',
-      MaximumEbsAttachments: type.maxEbsAttachments,
+      MaximumEbsAttachments: maximumAttachments(type),
       AttachmentLimitType: type.attachmentLimit,
       EbsOptimizedInfo: {
-        BaselineBandwidthInMbps: type.baselineMBps * 8,
-        BaselineThroughputInMBps: type.baselineMBps,
-        BaselineIops: type.baselineMBps * IOPS_PER_MBPS,
-        MaximumBandwidthInMbps: type.maximumMBps * 8,
-        MaximumThroughputInMBps: type.maximumMBps,
-        MaximumIops: type.maximumMBps * IOPS_PER_MBPS,
+        BaselineBandwidthInMbps: Math.floor(type.ebsBaselineMbps),
+        BaselineThroughputInMBps: type.ebsBaselineMbps / 8,
+        BaselineIops: type.ebsBaselineMbps * IOPS_PER_MBPS,
+        MaximumBandwidthInMbps: Math.floor(type.ebsMaximumMbps),
+        MaximumThroughputInMBps: type.ebsMaximumMbps / 8,
+        MaximumIops: type.ebsMaximumMbps * IOPS_PER_MBPS,
       },
     },
-    NetworkInfo: {
-      NetworkPerformance: type.nitro ? 'Up to 12.5 Gigabit' : 'Moderate',
-      MaximumNetworkInterfaces: type.maxInterfaces,
-      MaximumNetworkCards: 1,
-      DefaultNetworkCardIndex: 0,
-      Ipv4AddressesPerInterface: 10,
-      Ipv6Supported: true,
-      EnaSupport: type.nitro ? 'required' : 'unsupported',
-      EfaSupported: false,
-    },
+    NetworkInfo: networkOutput(type),
     HibernationSupported: false,
     BurstablePerformanceSupported: type.burstable,
     DedicatedHostsSupported: false,

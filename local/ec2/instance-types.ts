@@ -1,4 +1,5 @@
 import type { _InstanceType, ArchitectureType } from '@aws-sdk/client-ec2';
+import { ARM_BANDWIDTH } from './arm-bandwidth.ts';
 
 /** What the simulation knows of an instance type. */
 export interface InstanceTypeRecord {
@@ -11,12 +12,15 @@ export interface InstanceTypeRecord {
   readonly currentGeneration: boolean;
   readonly burstable: boolean;
   readonly tpm: boolean;
-  /** EBS volumes at most; on `shared` types network interfaces count too. */
-  readonly maxEbsAttachments: number;
+  /** Places for EBS volumes; on `shared` types network interfaces take theirs of the same. */
+  readonly ebsPlaces: number;
   readonly attachmentLimit: 'shared' | 'dedicated';
   readonly maxInterfaces: number;
-  readonly baselineMBps: number;
-  readonly maximumMBps: number;
+  readonly ebsBaselineMbps: number;
+  readonly ebsMaximumMbps: number;
+  /** Where it is known. */
+  readonly networkBaselineGbps?: number;
+  readonly networkPeakGbps?: number;
 }
 
 interface Family {
@@ -41,10 +45,12 @@ const VCPUS: Readonly<Record<string, number>> = {
   '12xlarge': 48,
   '16xlarge': 64,
   '24xlarge': 96,
+  '48xlarge': 192,
 };
 
 const USUAL_SIZES = ['large', 'xlarge', '2xlarge', '4xlarge', '8xlarge', '12xlarge', '16xlarge', '24xlarge'];
 const ARM_SIZES = ['medium', 'large', 'xlarge', '2xlarge', '4xlarge', '8xlarge', '12xlarge', '16xlarge'];
+const ARM_8_SIZES = [...ARM_SIZES, '24xlarge'];
 const XEN_SIZES = ['large', 'xlarge', '2xlarge', '4xlarge'];
 
 const FAMILIES: readonly Family[] = [
@@ -120,31 +126,25 @@ const FAMILIES: readonly Family[] = [
   { names: ['m6g'], architecture: 'arm64', memoryPerVcpu: 4, platform: 'nitro', sizes: ARM_SIZES },
   { names: ['c6g'], architecture: 'arm64', memoryPerVcpu: 2, platform: 'nitro', sizes: ARM_SIZES },
   { names: ['r6g'], architecture: 'arm64', memoryPerVcpu: 8, platform: 'nitro', sizes: ARM_SIZES },
-  {
-    names: ['m7g', 'm8g'],
-    architecture: 'arm64',
-    memoryPerVcpu: 4,
-    platform: 'nitro',
-    sizes: ARM_SIZES,
-    dedicated: true,
-  },
-  {
-    names: ['c7g', 'c7gn', 'c8g', 'c8gb', 'c8gn'],
-    architecture: 'arm64',
-    memoryPerVcpu: 2,
-    platform: 'nitro',
-    sizes: ARM_SIZES,
-    dedicated: true,
-  },
-  {
-    names: ['r7g', 'r8g'],
-    architecture: 'arm64',
-    memoryPerVcpu: 8,
-    platform: 'nitro',
-    sizes: ARM_SIZES,
-    dedicated: true,
-  },
+  { names: ['m7g'], architecture: 'arm64', memoryPerVcpu: 4, platform: 'nitro', sizes: ARM_SIZES },
+  { names: ['c7g', 'c7gn'], architecture: 'arm64', memoryPerVcpu: 2, platform: 'nitro', sizes: ARM_SIZES },
+  { names: ['r7g'], architecture: 'arm64', memoryPerVcpu: 8, platform: 'nitro', sizes: ARM_SIZES },
+  ...armFamilies(['c8g', 'm8g', 'r8g'], [...ARM_8_SIZES, '48xlarge']),
+  // Their 48xlarge sizes have two cards for volumes or interfaces, which are not simulated.
+  ...armFamilies(['c8gn', 'c8gb', 'm8gb', 'r8gb'], ARM_8_SIZES),
 ];
+
+/** Families of the eighth generation: compute, general and memory have 2, 4 and 8 GiB for each vCPU. */
+function armFamilies(names: readonly string[], sizes: readonly string[]): Family[] {
+  return names.map((name) => ({
+    names: [name],
+    architecture: 'arm64',
+    memoryPerVcpu: name.startsWith('c') ? 2 : name.startsWith('m') ? 4 : 8,
+    platform: 'nitro',
+    sizes,
+    dedicated: true,
+  }));
+}
 
 /** Burstable sizes have figures of their own: vCPUs and GiB. */
 const BURSTABLE_SIZES: readonly (readonly [size: string, vcpus: number, memoryGiB: number])[] = [
@@ -160,14 +160,25 @@ const BURSTABLE_SIZES: readonly (readonly [size: string, vcpus: number, memoryGi
 const T2_VCPUS: Readonly<Record<string, number>> = { nano: 1, micro: 1, small: 1 };
 
 /** One network interface takes one of the 28 places that Nitro types share; Xen Linux takes 40 by best effort. */
-const SHARED_LIMIT = 28;
-const XEN_LIMIT = 40;
+const SHARED_PLACES = 28;
+const XEN_PLACES = 40;
 
-function attachmentsOf(family: Family, vcpus: number): number {
-  if (family.platform === 'xen') return XEN_LIMIT;
-  if (!family.dedicated) return SHARED_LIMIT;
-  if (vcpus >= 96) return 64;
-  return vcpus >= 48 ? 48 : 32;
+/** Of types with a limit of their own for volumes it goes by size, up to 12xlarge, 16xlarge, 24xlarge and above. */
+function placesOf(family: Family, vcpus: number): number {
+  if (family.platform === 'xen') return XEN_PLACES;
+  if (!family.dedicated) return SHARED_PLACES;
+  if (vcpus <= 48) return 32;
+  if (vcpus <= 64) return 48;
+  return vcpus <= 96 ? 64 : 128;
+}
+
+/** EBS bandwidth: AWS's own figures for Graviton; of other Nitro types about 312 Mbps for each vCPU, 10 Gbps in bursts. */
+function bandwidthOf(name: string, nitro: boolean, vcpus: number) {
+  const known = ARM_BANDWIDTH.get(name);
+  if (known) return known;
+  if (!nitro) return { ebsBaselineMbps: 450, ebsMaximumMbps: 450 };
+  const ebsBaselineMbps = Math.round(vcpus * 312.5);
+  return { ebsBaselineMbps, ebsMaximumMbps: Math.max(10_000, ebsBaselineMbps) };
 }
 
 function record(
@@ -177,8 +188,6 @@ function record(
 ): InstanceTypeRecord {
   const nitro = family.platform === 'nitro';
   const arm = family.architecture === 'arm64';
-  // EBS bandwidth of the seventh generation: 78 MB/s for each vCPU, at most 1,250 (c8gb 3,125).
-  const ceiling = name.startsWith('c8gb.') ? 3_125 : 1_250;
   return {
     // Put together of family and size: the SDK's list has every type there is, and ours are some of them.
     name: name as _InstanceType,
@@ -189,11 +198,10 @@ function record(
     currentGeneration: !family.oldGeneration,
     burstable: name.startsWith('t'),
     tpm: nitro && !arm,
-    maxEbsAttachments: attachmentsOf(family, shape.vcpus),
+    ebsPlaces: placesOf(family, shape.vcpus),
     attachmentLimit: family.dedicated ? 'dedicated' : 'shared',
     maxInterfaces: shape.vcpus <= 2 ? 3 : shape.vcpus <= 8 ? 4 : 8,
-    baselineMBps: nitro ? Math.min(ceiling, Math.round(shape.vcpus * 39)) : 56,
-    maximumMBps: nitro ? ceiling : 56,
+    ...bandwidthOf(name, nitro, shape.vcpus),
   };
 }
 
@@ -226,13 +234,12 @@ function makeTypes(): Map<string, InstanceTypeRecord> {
 }
 
 /**
- * Common instance types. Architectures, boot modes, vCPUs and memory are AWS's; limits of attachments and
- * bandwidth follow its rules of thumb and may differ from the real figure of a single type.
+ * Common instance types. Architectures, boot modes, vCPUs, memory, limits of attachments (DescribeInstanceTypes, by the
+ * table of kubernetes-sigs/aws-ebs-csi-driver) and the bandwidth of Graviton types are AWS's; the bandwidth of others
+ * follows rules of thumb and may differ from the real figure of a single type.
  */
 export const INSTANCE_TYPES: ReadonlyMap<string, InstanceTypeRecord> = makeTypes();
 
 /** EBS volumes that may be attached to an instance with this many interfaces. */
 export const volumeLimit = (type: InstanceTypeRecord, interfaces: number): number =>
-  type.nitro && type.attachmentLimit === 'shared'
-    ? type.maxEbsAttachments - interfaces
-    : type.maxEbsAttachments;
+  type.nitro && type.attachmentLimit === 'shared' ? type.ebsPlaces - interfaces : type.ebsPlaces;

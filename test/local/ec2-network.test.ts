@@ -452,7 +452,7 @@ describe('instance types', () => {
     expect(seen).toEqual([
       ['t2.micro', ['i386', 'x86_64'], ['legacy-bios'], 1, 'shared'],
       ['t3.micro', ['x86_64'], ['legacy-bios', 'uefi'], 2, 'shared'],
-      ['m7g.large', ['arm64'], ['uefi'], 2, 'dedicated'],
+      ['m7g.large', ['arm64'], ['uefi'], 2, 'shared'],
     ]);
     expect(await codeOf(ec2.api.describeInstanceTypes({ InstanceTypes: ['q1.tiny' as 't3.micro'] }))).toBe(
       'InvalidInstanceType',
