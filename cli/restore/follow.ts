@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeFinding } from '../../core/model/request.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CommandError, Interrupted } from '../errors.ts';
-import { type Host, printJson, printNotice } from '../host.ts';
+import { type Host, printJson } from '../host.ts';
 import type { ProgressLine } from '../progress/bar.ts';
-import { makeProgressDisplay } from '../progress/display.ts';
+import { makeProgressDisplay, type ProgressDisplay } from '../progress/display.ts';
 import type { RestoreStory } from './describe-restore.ts';
 import { makeRestoreObserver, type Observation, type ObservedRestore } from './observe.ts';
 import { makeRateAdder, progressLines } from './progress-lines.ts';
@@ -36,7 +36,7 @@ export async function followRestore(following: Following): Promise<RestoreStory>
   const observe = makeRestoreObserver(following);
   const display = makeProgressDisplay({ sink: host.stderr, enabled: following.showsProgress });
   const addRates = makeRateAdder();
-  const tell = makeEventTeller(host, json);
+  const tell = makeEventTeller({ host, json, display });
   let failures = 0;
   try {
     for (;;) {
@@ -69,7 +69,11 @@ export async function followRestore(following: Following): Promise<RestoreStory>
 }
 
 /** Prints an event for whatever is new: warnings of the plan, a line that has changed its phase or its bytes. */
-function makeEventTeller(host: Host, json: boolean) {
+function makeEventTeller({
+  host,
+  json,
+  display,
+}: Pick<Following, 'host' | 'json'> & { display: ProgressDisplay }) {
   let toldWarnings = false;
   const told = new Map<string, string>();
   return ({ plan }: Observation, lines: readonly ProgressLine[]) => {
@@ -77,7 +81,7 @@ function makeEventTeller(host: Host, json: boolean) {
       toldWarnings = true;
       for (const warning of plan.warnings) {
         if (json) printJson(host, { event: 'warning', ...warning });
-        else printNotice(host, `Warning: ${describeFinding(warning)}`);
+        else display.note(`Warning: ${describeFinding(warning)}`);
       }
     }
     if (!json) return;

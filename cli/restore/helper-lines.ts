@@ -57,14 +57,13 @@ function reportedPhase(
 }
 
 /**
- * Its speed is that of what it writes, and nobody knows how much of the rest is zeros: the time left takes the rest to
- * be as full as the part that is done.
+ * The speed is that of bytes written, and what is left is counted with its zeros, which take no time: nobody knows yet
+ * how many they are. So this is the longest that it takes; a guess from the part that is done is wrong by any factor
+ * where the zeros come first.
  */
-function rateOf({ doneBytes, diskBytes, writtenBytes, bytesPerSecond }: DiskReport): Partial<ProgressLine> {
+function rateOf({ doneBytes, diskBytes, bytesPerSecond }: DiskReport): Partial<ProgressLine> {
   if (bytesPerSecond === 0) return {};
-  if (writtenBytes === 0) return { bytesPerSecond };
-  const bytesLeft = (diskBytes - doneBytes) * (writtenBytes / doneBytes);
-  return { bytesPerSecond, secondsLeft: bytesLeft / bytesPerSecond };
+  return { bytesPerSecond, secondsLeft: (diskBytes - doneBytes) / bytesPerSecond };
 }
 
 const readsAllBack = (plan: Observation['plan']): boolean =>

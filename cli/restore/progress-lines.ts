@@ -62,7 +62,10 @@ function machinePhase({ execution, plan, entries }: Observation): string {
   const isAttaching = plan.disks.some(({ id }) =>
     entries.some(({ kind, name }) => kind === 'attachment' && name === id),
   );
-  return isAttaching ? 'attach disks' : 'launch and stop';
+  if (isAttaching) return 'attach disks';
+  // The last that is done to the target before its disks come.
+  const isStopped = entries.some(({ kind, name }) => kind === 'volume' && name === 'placeholder-root');
+  return isStopped ? 'wait for disks' : 'launch and stop';
 }
 
 /**
