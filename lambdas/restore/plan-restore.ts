@@ -15,10 +15,10 @@ import { claimRestore } from '../runtime/claim.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
 import { openRepositoryAt } from '../runtime/repository.ts';
 import { environment, makeStep } from '../runtime/step.ts';
+import { type ChosenStrategy, chooseStrategy } from './plan/choose-strategy.ts';
 import { planDisks } from './plan/disks.ts';
 import { BadRequest, Findings } from './plan/findings.ts';
 import { chooseLaunchImage } from './plan/launch-image.ts';
-import { planStrategy, type StrategyPlan } from './plan/strategy.ts';
 import { planTarget } from './plan/target.ts';
 
 const inputSchema = z.object({
@@ -135,7 +135,7 @@ function selectorOf({ restorePoint }: RestoreRequest): Parameters<typeof findRes
   return { workload, at: at === 'latest' ? 'latest' : new Date(at) };
 }
 
-type Decided = Pick<Plan, 'target' | 'disks'> & Pick<StrategyPlan, 'strategy'>;
+type Decided = Pick<Plan, 'target' | 'disks'> & Pick<ChosenStrategy, 'strategy'>;
 
 async function decide(manifest: Manifest, request: RestoreRequest, findings: Findings): Promise<Decided> {
   const { workload } = manifest;
@@ -152,10 +152,12 @@ async function decide(manifest: Manifest, request: RestoreRequest, findings: Fin
   const planned = planDisks(manifest, request, { rootDeviceName, findings });
   const facts = { workload, request, launchImage, diskCount: planned.length, findings };
   const { target, subnet } = await planTarget(facts);
-  const how = await planStrategy({ request, manifest, disks: planned, targetSubnet: subnet, findings });
+  const choice = await chooseStrategy({ request, manifest, disks: planned, targetSubnet: subnet });
+  findings.add(choice.findings);
   findings.throwErrors();
-  if (!target || !how) throw new TypeError('not everything was decided, and no finding says why');
-  return { target, disks: [...how.disks], strategy: how.strategy };
+  const { chosen } = choice;
+  if (!target || !chosen) throw new TypeError('not everything was decided, and no finding says why');
+  return { target, disks: [...chosen.disks], strategy: chosen.strategy };
 }
 
 /** A step that runs twice must not change its mind: the first plan stands, and is returned. */

@@ -14,9 +14,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { manifestSchema } from '../../core/model/manifest.ts';
 import { plannedStrategySchema } from '../../core/model/plan.ts';
 import { describeFinding, type RestoreRequestInput, restoreRequestSchema } from '../../core/model/request.ts';
+import { chooseStrategy } from '../../lambdas/restore/plan/choose-strategy.ts';
 import { planDisks } from '../../lambdas/restore/plan/disks.ts';
 import { Findings } from '../../lambdas/restore/plan/findings.ts';
-import { planStrategy } from '../../lambdas/restore/plan/strategy.ts';
 import { describeSubnet } from '../../lambdas/runtime/describe.ts';
 import { ec2 } from '../../lambdas/runtime/ec2.ts';
 import { type Region, startRegion } from '../../local/region.ts';
@@ -102,7 +102,13 @@ async function plan(request: Omit<RestoreRequestInput, 'restorePoint'>, machine:
   const disks = planDisks(manifest, parsed, { rootDeviceName: '/dev/xvda', findings });
   const wanted = 'targetSubnet' in machine ? machine.targetSubnet : SUBNETS[1];
   const targetSubnet = typeof wanted === 'string' ? await describeSubnet(wanted) : wanted;
-  const planned = await planStrategy({ request: parsed, manifest, disks, targetSubnet, findings });
+  const { chosen: planned, findings: found } = await chooseStrategy({
+    request: parsed,
+    manifest,
+    disks,
+    targetSubnet,
+  });
+  findings.add(found);
   const strategy = planned?.strategy({ restoreId: 'r1', attempt: 1 });
   return {
     disks: planned?.disks,
@@ -355,7 +361,6 @@ describe('strategy auto', () => {
     const planned = await plan({ helper: { subnetId: SUBNETS[1], readBack: 'all' } });
     expect(planned.strategy).toMatchObject({
       name: 'upload',
-      reason: 'it needs no further instance, and no way from the subnet to S3',
     });
     expect(planned.disks?.[0]?.upload).toBeDefined();
     expect(planned.errors).toEqual([]);
@@ -369,7 +374,6 @@ describe('strategy auto', () => {
     expect(planned).toMatchObject({ errors: [], warnings: [] });
     expect(planned.strategy).toMatchObject({
       name: 'helper',
-      reason: 'data1: strategy upload takes disks of less than 8 TiB',
     });
   });
 
@@ -379,6 +383,7 @@ describe('strategy auto', () => {
       { sizes: [8 * GIB, 8 * TIB], share: 0.1, targetSubnet: closed.subnetId },
     );
     expect(errors).toEqual([
+      'strategy = direct: is not there yet. Use upload or helper',
       `disk data1 = ${8 * TIB} bytes: strategy upload takes disks of less than 8 TiB (the limit of ImportSnapshot). Use strategy helper`,
       expect.stringMatching(/^helper\.subnetId = .* has no way to S3\. Create a gateway endpoint/),
     ]);

@@ -22,6 +22,11 @@ export interface HelperFacts {
 
 type HelperStrategy = Extract<PlannedStrategy, { name: 'helper' }>;
 
+export interface HelperPlan {
+  readonly disks: readonly PlannedDisk[];
+  readonly strategy: (chosen: { reason: string }) => HelperStrategy;
+}
+
 const BYTES_PER_MIB = 1_024 ** 2;
 const BYTES_PER_MB = 1e6;
 
@@ -30,7 +35,7 @@ const BYTES_PER_MB = 1e6;
  * repository's bucket is in this Region, the only one a gateway endpoint leads to, is sure by now: it has been read,
  * by a client that asks this Region and follows no redirect.
  */
-export async function planHelper(facts: HelperFacts, reason: string): Promise<HelperStrategy | undefined> {
+export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undefined> {
   const { request, disks, findings } = facts;
   const subnet = await findHelperSubnet(facts);
   const s3PrefixListId = await findS3PrefixList(findings);
@@ -45,9 +50,8 @@ export async function planHelper(facts: HelperFacts, reason: string): Promise<He
   if (type) checkWritingTime(facts, type.best);
   const image = await findHelperImage(findings);
   if (!subnet || s3PrefixListId === undefined || !type || !image) return undefined;
-  return {
+  const strategy: Omit<HelperStrategy, 'reason'> = {
     name: 'helper',
-    reason,
     instanceTypes: [type.best, ...type.fallbacks].map(({ name }) => name),
     instanceTypeReason: type.reason,
     imageId: image.imageId,
@@ -58,6 +62,7 @@ export async function planHelper(facts: HelperFacts, reason: string): Promise<He
     roleId: environment().HELPER_ROLE_ID,
     readBack: request.helper.readBack,
   };
+  return { disks, strategy: ({ reason }) => ({ ...strategy, reason }) };
 }
 
 /** What the volumes can take together at their best, MB/s. */

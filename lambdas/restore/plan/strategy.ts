@@ -1,74 +1,61 @@
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
-import { type RestoreRequest, shown } from '../../../core/model/request.ts';
 import { Findings } from './findings.ts';
 import { type HelperFacts, planHelper } from './helper.ts';
-import { isTooLargeToUpload, planUploadStrategy, planUploads } from './upload.ts';
+import { planUpload } from './upload.ts';
 
-export type StrategyFacts = HelperFacts;
+export type StrategyName = PlannedStrategy['name'];
+
+/** What the strategies are planned from; each has findings of its own. */
+export type StrategyFacts = Omit<HelperFacts, 'findings'>;
 
 export interface StrategyPlan {
+  /** With what this strategy needs to know of each. */
   readonly disks: readonly PlannedDisk[];
   /** Some names are an attempt's own, which is known once the restore is claimed. */
-  readonly strategy: (claimed: { restoreId: string; attempt: number }) => PlannedStrategy;
+  readonly strategy: (chosen: Chosen) => PlannedStrategy;
 }
 
-const ASKED = 'the request asks for it';
-
-/** Decides how the disks become volumes; undefined when the findings say why that is not possible. */
-export async function planStrategy(facts: StrategyFacts): Promise<StrategyPlan | undefined> {
-  switch (facts.request.strategy) {
-    case 'upload':
-      return withUpload(facts, ASKED);
-    case 'helper':
-      return withHelper(facts, ASKED);
-    case 'direct':
-      facts.findings.error('strategy', 'direct', 'is not there yet', 'Use upload or helper');
-      return undefined;
-    case 'auto':
-      return chooseStrategy(facts);
-  }
+export interface Chosen {
+  readonly restoreId: string;
+  readonly attempt: number;
+  /** Why this strategy and no other. */
+  readonly reason: string;
 }
 
-/** Upload needs least around it, so it is taken unless a disk is too large for it. */
-async function chooseStrategy(facts: StrategyFacts): Promise<StrategyPlan | undefined> {
-  const { request, disks, findings } = facts;
-  const tooLarge = disks.filter(isTooLargeToUpload).map(({ id }) => id);
-  if (tooLarge.length === 0) {
-    return withUpload(facts, 'it needs no further instance, and no way from the subnet to S3');
-  }
-  const ofHelper = new Findings();
-  const planned = await withHelper(
-    { ...facts, findings: ofHelper },
-    `${tooLarge.join(', ')}: strategy upload takes disks of less than 8 TiB`,
-  );
-  // Neither will do: both reasons are told.
-  if (ofHelper.errors.length > 0) planUploads(disks, request, findings);
-  findings.add(ofHelper);
-  return planned;
+/** What one strategy comes to. */
+export interface StrategyOption {
+  readonly name: StrategyName;
+  /** Its own: the other strategies need not care. */
+  readonly findings: Findings;
+  /** Undefined when its findings say why that is not possible. */
+  readonly plan: StrategyPlan | undefined;
 }
 
-async function withHelper(facts: HelperFacts, reason: string): Promise<StrategyPlan | undefined> {
-  const strategy = await planHelper(facts, reason);
-  return strategy && { disks: facts.disks, strategy: () => strategy };
-}
+/** Plans a strategy as far as that is possible, and says in `facts.findings` what is wrong. */
+type Planner = (facts: HelperFacts) => Promise<StrategyPlan | undefined>;
 
-function withUpload({ request, disks, findings }: StrategyFacts, reason: string): StrategyPlan {
-  checkHelperUnused(request, findings);
-  const uploaded = planUploads(disks, request, findings);
-  return {
-    disks: uploaded,
-    strategy: (claimed) => planUploadStrategy(uploaded, { ...claimed, reason }),
-  };
-}
+// In the order of preference where nothing else tells two of them apart: the simpler one first.
+const PLANNERS: Readonly<Record<StrategyName, Planner>> = {
+  direct: async ({ findings }) => {
+    findings.error('strategy', 'direct', 'is not there yet', 'Use upload or helper');
+    return undefined;
+  },
+  upload: planUpload,
+  helper: planHelper,
+};
 
-function checkHelperUnused({ helper }: RestoreRequest, findings: Findings): void {
-  const { readBack, ...others } = helper;
-  const given = { ...others, ...(readBack === 'sample' ? {} : { readBack }) };
-  if (Object.values(given).every((value) => value === undefined)) return;
-  findings.warning(
-    'helper',
-    shown(given),
-    'is not used: the strategy is upload, which has no helper',
-    'Ask for strategy helper, or leave it out',
+export const STRATEGY_NAMES: readonly StrategyName[] = ['direct', 'upload', 'helper'];
+
+/** Plans strategies side by side. */
+export async function planStrategies(
+  facts: StrategyFacts,
+  names: readonly StrategyName[],
+): Promise<StrategyOption[]> {
+  return await Promise.all(
+    names.map(async (name) => {
+      const findings = new Findings();
+      const plan = await PLANNERS[name]({ ...facts, findings });
+      return { name, findings, plan: findings.errors.length > 0 ? undefined : plan };
+    }),
   );
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from '../../../core/model/ids.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
-import type { RestoreRequest } from '../../../core/model/request.ts';
+import { type RestoreRequest, shown } from '../../../core/model/request.ts';
 import { temporaryBucketName } from '../../../core/model/temporary-bucket.ts';
 import { environment } from '../../runtime/step.ts';
 import { fieldOf } from './disks.ts';
@@ -17,12 +17,44 @@ const MAX_BATCH_BYTES = 16 * 1024 ** 3;
 const WANTED_BATCHES = 32;
 
 type DiskUpload = NonNullable<PlannedDisk['upload']>;
+type UploadStrategy = Extract<PlannedStrategy, { name: 'upload' }>;
 
-export const isTooLargeToUpload = ({ size }: Pick<PlannedDisk, 'size'>): boolean =>
-  size >= UPLOAD_LIMIT_BYTES;
+const isTooLargeToUpload = ({ size }: Pick<PlannedDisk, 'size'>): boolean => size >= UPLOAD_LIMIT_BYTES;
+
+interface UploadPlan {
+  readonly disks: readonly PlannedDisk[];
+  readonly strategy: (chosen: { restoreId: string; attempt: number; reason: string }) => UploadStrategy;
+}
+
+/** Decides how the disks are uploaded; the findings say where that is not possible. */
+export async function planUpload({
+  request,
+  disks,
+  findings,
+}: {
+  readonly request: RestoreRequest;
+  readonly disks: readonly PlannedDisk[];
+  readonly findings: Findings;
+}): Promise<UploadPlan> {
+  checkHelperUnused(request, findings);
+  const uploaded = planUploads(disks, request, findings);
+  return { disks: uploaded, strategy: (chosen) => planUploadStrategy(uploaded, chosen) };
+}
+
+function checkHelperUnused({ helper }: RestoreRequest, findings: Findings): void {
+  const { readBack, ...others } = helper;
+  const given = { ...others, ...(readBack === 'sample' ? {} : { readBack }) };
+  if (Object.values(given).every((value) => value === undefined)) return;
+  findings.warning(
+    'helper',
+    shown(given),
+    'is not used: the strategy is upload, which has no helper',
+    'Ask for strategy helper, or leave it out',
+  );
+}
 
 /** Adds to every disk how it is uploaded. */
-export function planUploads(
+function planUploads(
   disks: readonly PlannedDisk[],
   request: RestoreRequest,
   findings: Findings,
@@ -40,11 +72,11 @@ export function planUploads(
   });
 }
 
-/** What strategy upload needs besides the disks; the bucket's name is the attempt's own. */
-export function planUploadStrategy(
+/** What it needs besides the disks; the bucket's name is the attempt's own. */
+function planUploadStrategy(
   disks: readonly PlannedDisk[],
   { restoreId, attempt, reason }: { restoreId: string; attempt: number; reason: string },
-): Extract<PlannedStrategy, { name: 'upload' }> {
+): UploadStrategy {
   const { ACCOUNT_ID: accountId, AWS_REGION: region } = environment();
   return {
     name: 'upload',
