@@ -51,6 +51,25 @@ test('a machine that does not boot is compared all the same', async () => {
   expect(stderr).toContain('Note: the machine did not start as it should: ');
 });
 
+test('a drill by a helper appliance runs its real program, and ends with equal volumes and no helper', async () => {
+  const cwd = await makeTempFolder();
+  await writeFile(join(cwd, 'root.img'), randomBytes(3 * MIB + 512));
+  // Half of it is zeros, which are read back but not written.
+  await writeFile(join(cwd, 'data.img'), Buffer.concat([randomBytes(MIB), Buffer.alloc(MIB)]));
+  const disks = ['--disk', 'root=root.img', '--disk', 'data=data.img'];
+  // At the drill's own pace: the helper needs real time to start.
+  const args = ['drill', '--strategy', 'helper', '--read-back', 'all', ...disks];
+  const { exitCode, stdout, stderr } = await runCli(args, { cwd });
+  expect(exitCode, stderr).toBe(0);
+  const [, helperId = 'none'] = /^helper (i-[0-9a-f]{17}), removed$/m.exec(stdout) ?? [];
+  expect(stdout).toMatch(/^strategy {7}helper: /m);
+  expect(stdout).toMatch(/^root {2}done {3}3 MiB .* 3 MiB {6}[0-9a-f]{16}…$/m);
+  expect(stdout).toMatch(/^data {2}done {3}1 MiB .* 2 MiB {6}[0-9a-f]{16}…$/m);
+  expect(stdout).toContain(`\nremoved instance ${helperId}\n`);
+  expect(stdout).not.toContain('left behind');
+  expect(stdout).toContain('All 2 volumes equal their sources, and no storage is shared.');
+});
+
 test('a volume that differs from its source ends a drill with 1 and a plain reason', async () => {
   const cwd = await makeTempFolder();
   const bytes = randomBytes(2 * MIB);
