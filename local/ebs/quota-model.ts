@@ -37,6 +37,9 @@ export interface Taken {
   readonly bucket: Bucket;
 }
 
+/** Shares of tokens add up a hair below the whole that they are. */
+const ROUNDING = 1e-9;
+
 /**
  * Takes `cost` tokens from a bucket that holds at most one second's worth (AWS publishes no burst) and is full to
  * begin with. What is refused costs nothing; a clock that runs backwards fills nothing.
@@ -49,8 +52,9 @@ export function takeTokens(
   const known = bucket ?? { tokens: perSecond, atMs: nowMs };
   const elapsedMs = Math.max(0, nowMs - known.atMs);
   const tokens = Math.min(perSecond, known.tokens + (elapsedMs * perSecond) / 1000);
-  const granted = tokens >= cost;
-  return { granted, bucket: { tokens: granted ? tokens - cost : tokens, atMs: Math.max(nowMs, known.atMs) } };
+  const granted = tokens + ROUNDING >= cost;
+  const left = granted ? Math.max(0, tokens - cost) : tokens;
+  return { granted, bucket: { tokens: left, atMs: Math.max(nowMs, known.atMs) } };
 }
 
 export type EbsOperation =
