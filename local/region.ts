@@ -23,6 +23,8 @@ import { makeS3Service } from './s3/service.ts';
 import type { HttpServer } from './server.ts';
 import { startHttpServer } from './server.ts';
 import type { RegionContext } from './service.ts';
+import { bindQuotas } from './service-quotas/bindings.ts';
+import { makeServiceQuotasService, type ServiceQuotasService } from './service-quotas/service.ts';
 import { makeServiceRegistry, type ServiceRegistry } from './services.ts';
 import { lockStateFolder } from './state-lock.ts';
 import type { StepFunctionsService } from './step-functions/service.ts';
@@ -60,6 +62,7 @@ export interface RegionServices {
   readonly stepFunctions: StepFunctionsService;
   readonly cloudFormation: CloudFormationService;
   readonly events: EventBus;
+  readonly serviceQuotas: ServiceQuotasService;
   /** Roles, policies and instance profiles, as data. */
   readonly iam: IamDirectory;
 }
@@ -208,6 +211,7 @@ async function buildServices({
   const kms = await makeKmsService(context);
   const ec2 = await makeEc2Service(context, { objects: s3, identities: iam, keys: kms.keys, timeScale });
   const ebs = await makeEbsService(context, { snapshots: ec2.directSnapshots, timeScale });
+  const serviceQuotas = makeServiceQuotasService(context, { bindings: bindQuotas(ec2, ebs) });
   const workers = options.lambdaWorkers === undefined ? {} : { workers: options.lambdaWorkers };
   const lambda = await makeLambdaService(context, { ...workers, log });
   const waits = options.waitMs === undefined ? {} : { waitMs: options.waitMs };
@@ -235,8 +239,18 @@ async function buildServices({
     },
   });
   return {
-    services: { s3, ec2, ebs, kms, lambda, stepFunctions, cloudFormation, events, iam },
-    registry: makeServiceRegistry([s3, ec2, ebs, kms, lambda, stepFunctions, cloudFormation, sts]),
+    services: { s3, ec2, ebs, kms, lambda, stepFunctions, cloudFormation, events, serviceQuotas, iam },
+    registry: makeServiceRegistry([
+      s3,
+      ec2,
+      ebs,
+      kms,
+      lambda,
+      stepFunctions,
+      cloudFormation,
+      serviceQuotas,
+      sts,
+    ]),
     stopCallers: async () => {
       await ec2.stopHelpers();
       time.stop();

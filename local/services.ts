@@ -4,6 +4,7 @@ import * as ec2 from '@aws-sdk/client-ec2';
 import * as kms from '@aws-sdk/client-kms';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
+import * as serviceQuotas from '@aws-sdk/client-service-quotas';
 import * as sfn from '@aws-sdk/client-sfn';
 import * as sts from '@aws-sdk/client-sts';
 import type { ProtocolAdapter } from './protocols/http-message.ts';
@@ -78,6 +79,11 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
     throttling: ['ThrottlingException', 'Rate exceeded', 400],
     notSimulated: ['UnknownOperationException', 400],
   },
+  servicequotas: {
+    adapter: () => makeJsonRpcAdapter({ shapes: shapesOf(serviceQuotas), version: '1.1' }),
+    throttling: ['TooManyRequestsException', 'Rate exceeded', 400],
+    notSimulated: ['UnknownOperationException', 400],
+  },
   lambda: {
     adapter: (isSimulated) => makeRestJsonAdapter({ shapes: shapesOf(lambda), isSimulated }),
     throttling: ['TooManyRequestsException', 'Rate Exceeded.', 429],
@@ -128,6 +134,7 @@ function entryOf(service: Service): ServiceEntry {
 const TARGET_PREFIXES: readonly (readonly [prefix: string, service: string])[] = [
   ['AWSStepFunctions', 'states'],
   ['TrentService', 'kms'],
+  ['ServiceQuotasV20190624', 'servicequotas'],
 ];
 
 /**

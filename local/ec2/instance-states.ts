@@ -13,6 +13,7 @@ import { stateOutput } from './describe-instances.ts';
 import { SECONDS } from './durations.ts';
 import { incorrectInstanceState, invalidValue, required } from './errors.ts';
 import { beginShutdown, byUser } from './instance-lifecycle.ts';
+import { checkVcpus } from './limits.ts';
 import { mutation, type Operations } from './operation.ts';
 import type { InstanceRecord, InstanceStateText } from './records.ts';
 import { needAll, nowText, type Simulation, volumesOf } from './simulation.ts';
@@ -118,6 +119,11 @@ export function instanceStateOperations(sim: Simulation): Operations {
           checkState(instance, ['stopped', 'pending', 'running'], 'started');
           if (instance.state === 'stopped') checkRoot(sim, instance);
         }
+        const stopped = instances.filter((instance) => instance.state === 'stopped');
+        checkVcpus(
+          sim,
+          stopped.map((instance) => instance.type),
+        );
         return () => ({ StartingInstances: instances.map((instance) => beginStart(sim, instance, call)) });
       },
     ),

@@ -9,6 +9,7 @@ import { AwsError, type Call } from '../service.ts';
 import { SECONDS } from './durations.ts';
 import { incorrectState, invalidValue, required } from './errors.ts';
 import { describe } from './filters.ts';
+import { checkStorage } from './limits.ts';
 import { mutation, type Operations, query } from './operation.ts';
 import type { VolumeRecord, VolumeShape } from './records.ts';
 import { need, nowText, type Simulation } from './simulation.ts';
@@ -69,6 +70,9 @@ function prepare(sim: Simulation, input: ModifyVolumeRequest, call: Call): () =>
     throw new AwsError('IncorrectModificationState', `Volume ${volume.id} is still being modified.`);
   }
   const to = parseTarget(volume, input);
+  checkStorage(sim, [
+    { type: to.type, sizeGiB: to.sizeGiB - (to.type === volume.type ? volume.sizeGiB : 0) },
+  ]);
   return () => {
     volume.modification = { state: 'modifying', from: shapeOf(volume), to, startTime: nowText(sim) };
     if (!call.effects.stuck) {

@@ -20,6 +20,7 @@ import type { InstanceTypeRecord } from './instance-types.ts';
 import { needKeyPair } from './key-pairs.ts';
 import { checkDeviceCount, type LaunchDevice, planDevices } from './launch-devices.ts';
 import { type LaunchInterface, planInterfaces } from './launch-network.ts';
+import { checkStorage, checkVcpus } from './limits.ts';
 import { insertInterface } from './network-interfaces.ts';
 import { acceptOnly, mutation, type Operations } from './operation.ts';
 import type { ImageRecord, InstanceRecord, Tag } from './records.ts';
@@ -115,6 +116,9 @@ function planLaunch(sim: Simulation, input: RunInstancesRequest): Launch {
   const interfaces = planInterfaces(sim, input, count);
   const devices = planDevices(sim, image, input.BlockDeviceMappings ?? []);
   checkDeviceCount(devices, attachmentLimit(type.name, interfaces.length));
+  const shapes = devices.map((device) => device.shape);
+  checkVcpus(sim, new Array(count).fill(type.name));
+  checkStorage(sim, new Array(count).fill(shapes).flat());
   const keyName = input.KeyName === undefined ? undefined : needKeyPair(sim, input.KeyName).name;
   const profile = input.IamInstanceProfile;
   if (profile) resolveProfile(sim, profile);

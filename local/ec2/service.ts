@@ -188,7 +188,7 @@ async function openSimulation(context: RegionContext, dependencies: Ec2Dependenc
     objects: dependencies.objects,
     identities: dependencies.identities,
     keys: dependencies.keys,
-    quotas: { importTasks: IMPORT_TASKS },
+    quotas: { importTasks: IMPORT_TASKS, standardVcpus: undefined, storageTiB: {} },
     assumptions: { importsOfEncryptedSnapshots: 'refused', importedGuestsHaveEna: true },
     events: makeEvents(context),
     helpers: makeHelperHost({

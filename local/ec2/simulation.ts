@@ -1,3 +1,4 @@
+import type { VolumeType } from '@aws-sdk/client-ec2';
 import type { RegionContext } from '../service.ts';
 import type { Disks } from './disks.ts';
 import type { Ec2Events } from './events.ts';
@@ -28,6 +29,10 @@ import type { Transitions } from './transitions.ts';
 export interface Ec2Quotas {
   /** ImportSnapshot and ImportImage tasks that may be active at once; 20 on AWS (quota L-66ABAAD5). */
   importTasks: number | undefined;
+  /** vCPUs of running instances of the standard families; from the start there is no limit. */
+  standardVcpus: number | undefined;
+  /** TiB of all volumes of a type; from the start there is no limit. */
+  readonly storageTiB: { [T in VolumeType]?: number | undefined };
 }
 
 /** Where nobody knows what AWS does, or the region cannot see what AWS looks at: what it is to assume. */

@@ -14,6 +14,7 @@ import { incorrectState, invalidCombination, invalidValue, missingParameter, req
 import { describe, type FilterTable } from './filters.ts';
 import { earlierResult, rememberResult } from './idempotency.ts';
 import { chooseEncryption } from './kms.ts';
+import { checkStorage } from './limits.ts';
 import { mutation, type Operations, query } from './operation.ts';
 import type { VolumeRecord } from './records.ts';
 import { need, type Simulation, zoneId } from './simulation.ts';
@@ -113,6 +114,7 @@ function prepareCreation(sim: Simulation, input: CreateVolumeRequest, call: Call
   }
   const { VolumeType: type, Iops: iops, Throughput: throughput } = input;
   const shape = parseShape({ type, sizeGiB, iops, throughput });
+  checkStorage(sim, [shape]);
   const encryption = chooseEncryption(sim, input, snapshot);
   const initializationRate = checkInitializationRate(input.VolumeInitializationRate, snapshot !== undefined);
   const tags = tagsAtCreation(input.TagSpecifications, ['volume']);
