@@ -13,7 +13,7 @@ import type { EbsSimulation } from './simulation.ts';
 import { makeBlockTokens } from './tokens.ts';
 
 /** Blocks that one call compares, however few of them differ: the rest is for the next page. */
-const COMPARED_BLOCKS = 2_000;
+const COMPARED_BLOCKS = 512;
 
 /**
  * The blocks of two snapshots of one lineage whose bytes differ, or that only one of them has.

@@ -33,7 +33,7 @@ export async function openSnapshots(parts: OpenSnapshotsParts): Promise<OpenSnap
   const { snapshots, time, timeScale, folder } = parts;
   await mkdir(folder, { recursive: true });
   await removeOrphans(snapshots, folder);
-  const opened = new Map<string, Promise<OpenSnapshot>>();
+  const opened = new Map<string, Promise<OpenSnapshot | undefined>>();
 
   function isOpen(snapshotId: string): boolean {
     const snapshot = snapshots.find(snapshotId);
@@ -81,9 +81,10 @@ export async function openSnapshots(parts: OpenSnapshotsParts): Promise<OpenSnap
       digests: join(folder, `${snapshotId}.digests`),
       blocks: snapshot.sizeGiB * BLOCKS_PER_GIB,
     };
-    const open = openSnapshot(files, () => time.now());
-    // Whoever needs it is told; until then nobody listens.
-    open.catch(() => {});
+    const open = openSnapshot(files, () => time.now()).catch((error: unknown) => {
+      snapshots.fail(snapshotId, String(error));
+      return undefined;
+    });
     opened.set(snapshotId, open);
     watch(snapshotId, snapshot.direct.timeoutMinutes * 60);
   }
@@ -96,7 +97,7 @@ export async function openSnapshots(parts: OpenSnapshotsParts): Promise<OpenSnap
     async stop() {
       const all = [...opened.values()];
       opened.clear();
-      await Promise.all(all.map(async (open) => (await open).release('keep')));
+      await Promise.all(all.map(async (open) => (await open)?.release('keep')));
     },
   };
 }

@@ -144,6 +144,28 @@ describe('ListChangedBlocks', () => {
     await (answer.BlockData as unknown as { close(): Promise<void> }).close();
   });
 
+  it('comes in pages, also empty ones, where much was the same', async () => {
+    const volumeId = await makeVolume(ebs.ec2, 1);
+    const blocks = Array.from({ length: 600 }, (_, i) => i);
+    const bytes = (byte: number) => new Map(blocks.map((block) => [block, byte]));
+    const first = await snapshotOf(volumeId, bytes(1));
+    const second = await snapshotOf(volumeId, new Map([[599, 2]]));
+    const third = await snapshotOf(volumeId, bytes(3));
+    const pages = async (SecondSnapshotId: string) => {
+      const seen = [];
+      let NextToken: string | undefined;
+      do {
+        const request = { FirstSnapshotId: first, SecondSnapshotId, MaxResults: 400 };
+        const answer = await ebs.api.listChangedBlocks({ ...request, ...(NextToken ? { NextToken } : {}) });
+        seen.push((answer.ChangedBlocks ?? []).map((block) => block.BlockIndex));
+        NextToken = answer.NextToken;
+      } while (NextToken);
+      return seen;
+    };
+    expect(await pages(second)).toEqual([[], [599]]);
+    expect(await pages(third)).toEqual([blocks.slice(0, 400), blocks.slice(400)]);
+  });
+
   it('follows a parent and its child, and refuses those that have nothing in common', async () => {
     const begin = async (ParentSnapshotId?: string) => {
       const { SnapshotId } = await ebs.api.startSnapshot({

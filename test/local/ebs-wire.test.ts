@@ -169,7 +169,9 @@ describe('writing a snapshot', () => {
   it('refuses blocks that are not what they are said to be, and keeps what was there', async () => {
     const SnapshotId = await startSnapshot();
     const put = putOf(SnapshotId, 5, blockOf(1));
-    await client().putSnapshotBlock(put);
+    await client().putSnapshotBlock({ ...put, Progress: 40 });
+    const { Snapshots } = await ec2.describeSnapshots({ SnapshotIds: [SnapshotId] });
+    expect(Snapshots?.[0]).toMatchObject({ State: 'pending', Progress: '40%' });
     const bad = (more: object) =>
       refusal(client().putSnapshotBlock({ ...put, BlockData: blockOf(2), ...more }));
     const invalid = (reason: string) => ({ name: 'ValidationException', reason, status: 400 });
@@ -179,6 +181,7 @@ describe('writing a snapshot', () => {
     expect(await bad({ DataLength: 4_096 })).toEqual(invalid('INVALID_PARAMETER_VALUE'));
     expect(await bad({ BlockData: Buffer.alloc(4_096) })).toEqual(invalid('INVALID_PARAMETER_VALUE'));
     expect(await bad({ BlockData: Buffer.alloc(600_000) })).toEqual(invalid('INVALID_PARAMETER_VALUE'));
+    expect(await bad({ Progress: 101 })).toEqual(invalid('INVALID_PARAMETER_VALUE'));
     expect(await bad({ ChecksumAlgorithm: 'SHA1' })).toEqual(invalid('INVALID_PARAMETER_VALUE'));
     expect(await bad({ Checksum: undefined })).toEqual(invalid(undefined as never));
     expect(await bad({ SnapshotId: 'vol-1' })).toEqual(invalid('INVALID_SNAPSHOT_ID'));
