@@ -116,9 +116,12 @@ function planLaunch(sim: Simulation, input: RunInstancesRequest): Launch {
   const interfaces = planInterfaces(sim, input, count);
   const devices = planDevices(sim, image, input.BlockDeviceMappings ?? []);
   checkDeviceCount(devices, attachmentLimit(type.name, interfaces.length));
-  const shapes = devices.map((device) => device.shape);
-  checkVcpus(sim, new Array(count).fill(type.name));
-  checkStorage(sim, new Array(count).fill(shapes).flat());
+  const instances = Array.from({ length: count }, () => type.name);
+  checkVcpus(sim, instances);
+  checkStorage(
+    sim,
+    instances.flatMap(() => devices.map((device) => device.shape)),
+  );
   const keyName = input.KeyName === undefined ? undefined : needKeyPair(sim, input.KeyName).name;
   const profile = input.IamInstanceProfile;
   if (profile) resolveProfile(sim, profile);

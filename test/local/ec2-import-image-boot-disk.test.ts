@@ -64,10 +64,8 @@ describe.skipIf(!hasSfdisk)('tables that sfdisk wrote', () => {
   it.each([
     ['label: dos\n,1M,83,*\n,1M,7\n', LINUX],
     ['label: dos\n,1M,ef\n,1M,83\n', { ...LINUX, hasEfiSystemPartition: true }],
-    ['label: gpt\n,1M,L\n', LINUX],
     ['label: gpt\n,1M,U\n,1M,L\n', { ...LINUX, hasEfiSystemPartition: true }],
     ['label: gpt\n', undefined],
-    ['label: dos\n', undefined],
   ])('%j', async (script, expected) => {
     const folder = await mkdtemp(join(tmpdir(), 'landfall-boot-disk-'));
     try {
