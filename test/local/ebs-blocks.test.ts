@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { makeBlockSet } from '../../local/ebs/block-set.ts';
 import { makeBlockSlots } from '../../local/ebs/block-slots.ts';
 import { openDigestFile } from '../../local/ebs/digest-file.ts';
+import { openSnapshot } from '../../local/ebs/open-snapshot.ts';
 import { type BlockRuns, blocksFrom, runsWithout, unionOfRuns } from '../../local/ec2/block-runs.ts';
-import { sha256 } from './ebs-harness.ts';
+import { blockOf, sha256 } from './ebs-harness.ts';
 
 const BLOCKS = 70;
 const blocks = fc.uniqueArray(fc.nat(BLOCKS - 1));
@@ -78,6 +80,32 @@ describe('the digests of blocks', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+});
+
+describe('an open snapshot', () => {
+  // A device on which every write fails with ENOSPC, of Linux alone.
+  it.skipIf(!existsSync('/dev/full'))(
+    'does not count a block that was cut off while it was overwritten',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'landfall-open-'));
+      try {
+        const files = { image: '/dev/full', digests: join(folder, 'digests'), blocks: 8 };
+        const { digests } = await openDigestFile(files.digests, files.blocks);
+        for (const block of [1, 2]) await digests.write(block, sha256(blockOf(block)));
+        await digests.close();
+        const snapshot = await openSnapshot(files, () => new Date());
+        const put = snapshot.put(1, blockOf(9), sha256(blockOf(9)));
+        await expect(put).rejects.toMatchObject({ code: 'ENOSPC' });
+        await snapshot.release('keep');
+        const again = await openSnapshot(files, () => new Date());
+        expect(await again.close()).toMatchObject({ count: 1, runs: [[2, 1]] });
+        await again.release('delete');
+        expect(existsSync(files.digests)).toBe(false);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });
 
 describe('room for blocks', () => {

@@ -67,12 +67,13 @@ export function putOf<Bytes extends Uint8Array>(
   };
 }
 
-/** Puts a block with the operation called directly, its body in two pieces. */
+/** Puts a block with the operation called directly, its body in two pieces; `between` comes between them. */
 export async function putDirectly(
   ebs: TestEbs,
   SnapshotId: string | undefined,
   BlockIndex: number,
   bytes: Uint8Array,
+  between: () => Promise<unknown> = async () => {},
 ): Promise<void> {
   const body = {
     announcedLength: bytes.length,
@@ -80,6 +81,7 @@ export async function putDirectly(
     trailers: new Map<string, string>(),
     async *[Symbol.asyncIterator]() {
       yield bytes.subarray(0, 1_000);
+      await between();
       yield bytes.subarray(1_000);
     },
   };

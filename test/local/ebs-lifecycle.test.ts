@@ -283,6 +283,17 @@ describe('at the edges', () => {
     expect(await stateOf(SnapshotId)).toBe('pending');
   });
 
+  it('a put is refused whose snapshot was completed while its data came in', async () => {
+    const SnapshotId = await begin();
+    const complete = () => ebs.api.completeSnapshot({ SnapshotId, ChangedBlocksCount: 0 });
+    const put = putDirectly(ebs, SnapshotId, 0, blockOf(1), complete);
+    expect(await refusal(put)).toEqual(validation('INVALID_SNAPSHOT_ID'));
+    await ebs.advance(6);
+    await ebs.advance(6);
+    expect(await stateOf(SnapshotId)).toBe('completed');
+    expect(await firstByteOf(SnapshotId, 0)).toBe(0);
+  });
+
   it('one of two puts of one block at once is refused', async () => {
     const SnapshotId = await begin();
     const puts = await Promise.allSettled(
