@@ -21,25 +21,29 @@ export interface SegmentRange {
   readonly to: number;
 }
 
+/** What it takes to know what is left to write. */
+export interface Unfinished {
+  readonly reader: Pick<DiskReader, 'segmentCount' | 'hasData'>;
+  readonly checkpoint: Pick<Checkpoint, 'isFinished'>;
+}
+
 /** What is left to write of a disk, in its order. */
-export async function* unfinishedRanges({
-  reader,
-  checkpoint,
-}: Pick<Job, 'reader' | 'checkpoint'>): AsyncGenerator<SegmentRange> {
-  const isEmpty = async (segment: number) =>
-    !checkpoint.isFinished(segment) && !(await reader.hasData(segment, segment + 1));
+export async function* unfinishedRanges({ reader, checkpoint }: Unfinished): AsyncGenerator<SegmentRange> {
+  const isUnfinishedZeros = async (segment: number) =>
+    segment < reader.segmentCount &&
+    !checkpoint.isFinished(segment) &&
+    !(await reader.hasData(segment, segment + 1));
   for (let from = 0; from < reader.segmentCount; ) {
     let to = from;
-    while (to < reader.segmentCount && (await isEmpty(to))) to += 1;
-    if (to > from) yield { from, to };
-    else if (!checkpoint.isFinished(from)) {
-      to = from + 1;
-      yield { from, to };
-    } else to = from + 1;
+    while (await isUnfinishedZeros(to)) to += 1;
+    if (to === from) to += 1;
+    if (!checkpoint.isFinished(from)) yield { from, to };
     from = to;
   }
 }
 
 /** Bytes of the segments [from, to); the last one of a disk may be shorter. */
-export const bytesOfRange = ({ size, segmentBytes }: DiskReader, { from, to }: SegmentRange): number =>
-  Math.min(to * segmentBytes, size) - Math.min(from * segmentBytes, size);
+export const bytesOfRange = (
+  { size, segmentBytes }: Pick<DiskReader, 'size' | 'segmentBytes'>,
+  { from, to }: SegmentRange,
+): number => Math.min(to * segmentBytes, size) - Math.min(from * segmentBytes, size);

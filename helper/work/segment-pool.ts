@@ -1,19 +1,19 @@
-import { type Job, type SegmentRange, unfinishedRanges } from './job.ts';
+import { type SegmentRange, type Unfinished, unfinishedRanges } from './job.ts';
 
-export type Task =
+export type Task<Job> =
   | { readonly kind: 'write'; readonly job: Job; readonly range: SegmentRange }
   /** All segments of the disk are written. */
   | { readonly kind: 'finish'; readonly job: Job };
 
 /** The work on all disks, for as many workers as there may be. */
-export interface SegmentPool {
+export interface SegmentPool<Job> {
   /** The next piece of work; `undefined` when there is none left to begin. */
-  take(): Promise<Task | undefined>;
+  take(): Promise<Task<Job> | undefined>;
   /** A piece of work is done. */
-  give(task: Task): void;
+  give(task: Task<Job>): void;
 }
 
-interface Disk {
+interface Disk<Job> {
   readonly job: Job;
   readonly ranges: AsyncGenerator<SegmentRange>;
   /** How many workers are at it. */
@@ -27,9 +27,9 @@ interface Disk {
  * Fair over disks: the next segment is of the disk that has the fewest workers, so that no volume is idle while another
  * has several; of such disks, of the one with the most left, so that all end at about the same time.
  */
-export function makeSegmentPool(jobs: readonly Job[]): SegmentPool {
+export function makeSegmentPool<Job extends Unfinished>(jobs: readonly Job[]): SegmentPool<Job> {
   const disks = jobs.map(
-    (job): Disk => ({
+    (job): Disk<Job> => ({
       job,
       ranges: unfinishedRanges(job),
       workers: 0,
@@ -38,7 +38,7 @@ export function makeSegmentPool(jobs: readonly Job[]): SegmentPool {
     }),
   );
   const byJob = new Map(disks.map((disk) => [disk.job, disk]));
-  const next = (): Disk | undefined =>
+  const next = (): Disk<Job> | undefined =>
     disks
       .filter((disk) => disk.phase === 'writing' || (disk.phase === 'all begun' && disk.workers === 0))
       .sort((a, b) => a.workers - b.workers || b.left - a.left)[0];

@@ -32,7 +32,7 @@ export async function writeDisks(jobs: readonly Job[], options: WriteOptions): P
   await together([all, noting], options.signal);
 }
 
-async function work(pool: SegmentPool, options: WriteOptions): Promise<void> {
+async function work(pool: SegmentPool<Job>, options: WriteOptions): Promise<void> {
   for (let task = await pool.take(); task; task = await pool.take()) {
     const { job } = task;
     options.signal.throwIfAborted();

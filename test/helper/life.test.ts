@@ -30,6 +30,13 @@ afterEach(async () => {
 const order = () =>
   appliance.order({ restorePoint, readBack: 'sample', disks: [orderOf('root', volume, root.length)] });
 
+const internalError = {
+  kind: 'error',
+  code: 'InternalError',
+  statusCode: 500,
+  message: 'We encountered an internal error. Please try again.',
+} as const;
+
 const isPack = ({ Key }: Record<string, unknown>): boolean => String(Key).includes('/packs/');
 
 /** Holds every read of a pack, and waits for the first. */
@@ -94,13 +101,7 @@ describe('the life of a helper ends', () => {
 
   test('as crashed, when S3 fails for too long, so that it is started again', async () => {
     const failing = ground.region.faults.add({
-      ...{ service: 's3', operation: 'GetObject', times: 100_000 },
-      action: {
-        kind: 'error',
-        code: 'InternalError',
-        message: 'We encountered an internal error.',
-        statusCode: 500,
-      },
+      ...{ service: 's3', operation: 'GetObject', times: 100_000, action: internalError },
       when: isPack,
     });
     // 90 heartbeats.
@@ -118,7 +119,8 @@ describe('the life of a helper ends', () => {
 
 describe('the life of a helper goes on', () => {
   test('through an outage', async () => {
-    const fault = { service: 's3', times: 12, action: { kind: 'throttle' } } as const;
+    // More than the SDK tries by itself.
+    const fault = { service: 's3', times: 12, action: internalError };
     ground.region.faults.add({ ...fault, operation: 'GetObject', when: isPack });
     ground.region.faults.add({
       ...{ ...fault, operation: 'PutObject' },
