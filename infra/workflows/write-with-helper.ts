@@ -15,15 +15,14 @@ import { DISK, RESTORE } from './payloads.ts';
 
 /*
  * Events in the execution's history, of which Step Functions keeps 25,000. One look of a loop is 9 of them (Wait 2, Task 5,
- * Choice 2), one disk in a Map 7. With 60 disks, 7 days of writing and a replaced helper:
+ * Choice 2), one disk in a Map 7. At the very worst, with 60 disks, 7 days of writing and a replaced helper:
  *
- *   waiting for the data: each wait is a twentieth of what was waited, 5 to 600 seconds; 1,110 looks     10,000
- *   ten other loops of this branch, each for its whole half hour (waits up to 15 seconds, 130 looks)      11,700
+ *   the data: each wait is a twentieth of what was waited, 5 to 600 seconds; 1,105 looks                   10,000
+ *   ten other loops of this branch, each for its whole half hour at up to 30 seconds; 66 looks              6,000
  *   three Maps, twice: 6 · 60 · 7                                                                           2,500
- *   the other branch and attaching to the target: 60 · (7 + 2 · 9), and a dozen looks at each of six loops  2,100
+ *   attaching to the target, 60 · (7 + 2 · 9), and a dozen looks at each of the other branch's six loops    2,200
  *
- * That is over it only if every single loop took all its time and none failed by it; with the three or four looks that they
- * take, it is 15,000. Looks at volumes are one call, and one task, for all disks.
+ * Looks at volumes are one task, and one call, for all disks; in a loop for each disk they would be 60 times as many.
  */
 
 // EC2 takes 5 attachments, detachments or volumes a second on end, 50 at first (EC2 API throttling).
@@ -32,7 +31,7 @@ const HALF_HOUR_SECONDS = 1_800;
 // For both helpers together: what writes for longer than that outlives the restore itself.
 const DATA_DEADLINE_SECONDS = 7 * 86_400;
 // Never reached on AWS, where a helper that has not reported counts as silent long before.
-const FIRST_REPORT_DEADLINE_SECONDS = 7_200;
+const FIRST_REPORT_DEADLINE_SECONDS = 4 * 3_600;
 
 /** The helper at `$.helper`, in every loop that looks at it. */
 const HELPER = {

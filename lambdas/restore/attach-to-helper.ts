@@ -18,5 +18,5 @@ export const handler = makeStep(inputSchema, async ({ diskId, instance, instance
     step: 'attach-to-helper',
     create: () => attach({ volumeId, instanceId, deviceName }),
   });
-  return { volumeId, poll: firstPoll(5, 15) };
+  return { volumeId, poll: firstPoll(5, 30) };
 });

@@ -5,7 +5,7 @@ import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { requireAttachedAs } from './attach/attachment.ts';
 import { attachmentName, helperContextSchema, helperDeviceName } from './helper/planned.ts';
-import { furthest, volumesOfDisks } from './volume/of-disks.ts';
+import { aboutKey, type DiskVolume, furthest, volumesOfDisks } from './volume/of-disks.ts';
 
 /** A restored volume would be deleted together with the helper. */
 export class EndsWithHelper extends LandfallError {
@@ -41,8 +41,17 @@ export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll
       ),
     );
   }
-  const message = last
-    ? `volume ${last.volumeId} of disk ${last.disk.id} is ${last.status} at helper ${instanceId} ${last.deviceName}`
-    : 'the plan has no disks';
+  const message = last ? messageOf(last, instanceId) : 'the plan has no disks';
   return { status, message, instance, instanceId, poll: nextPoll(poll) };
 });
+
+function messageOf(
+  { disk, volumeId, deviceName, status }: DiskVolume & { deviceName: string; status: string },
+  instanceId: string,
+): string {
+  const place = `helper ${instanceId} ${deviceName}`;
+  // The volume is there, see the loop before: it fell back to where it was.
+  if (status === 'missing')
+    return `volume ${volumeId} of disk ${disk.id} did not come to ${place}${aboutKey(disk)}`;
+  return `volume ${volumeId} of disk ${disk.id} is ${status} at ${place}`;
+}

@@ -1,11 +1,11 @@
 import type { Volume } from '@aws-sdk/client-ec2';
 import { LandfallError } from '../../core/model/errors.ts';
-import type { Plan, PlannedDisk } from '../../core/model/plan.ts';
+import type { Plan } from '../../core/model/plan.ts';
 import { describeVolumes } from '../runtime/describe.ts';
 import { markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
-import { type DiskVolume, furthest, volumesOfDisks } from './volume/of-disks.ts';
+import { aboutKey, type DiskVolume, furthest, volumesOfDisks } from './volume/of-disks.ts';
 
 /** A volume is not what was ordered: written onto, it would not be the restored disk. */
 export class VolumeNotAsOrdered extends LandfallError {
@@ -46,12 +46,9 @@ export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
 
 function messageOf({ disk, volumeId, status }: DiskVolume & { status: string }): string {
   const told = `volume ${volumeId} of disk ${disk.id} is ${status}`;
-  // EC2 makes the volume first and asks for the key afterwards: this is all that a refused key looks like.
   const isLost = ['error', 'deleting', 'deleted', 'missing'].includes(status);
-  return isLost && disk.encrypted ? `${told}; EC2 may have been refused its key ${keyOf(disk)}` : told;
+  return isLost ? told + aboutKey(disk) : told;
 }
-
-const keyOf = ({ kmsKeyId }: PlannedDisk): string => kmsKeyId ?? 'for EBS (the account’s default)';
 
 /**
  * Held against the plan at every look, the one before the disks are attached among them. Size and origin above all:

@@ -24,5 +24,5 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
       return (await ec2.send(new CreateVolumeCommand(settings))).VolumeId ?? '';
     },
   });
-  return { volumeId, poll: firstPoll(5, 15) };
+  return { volumeId, poll: firstPoll(5, 30) };
 });

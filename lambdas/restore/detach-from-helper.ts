@@ -23,5 +23,5 @@ export const handler = makeStep(inputSchema, async ({ diskId, instance: _, insta
   } catch (error) {
     if (!DETACHED.has(awsErrorCode(error) ?? '')) throw error;
   }
-  return { volumeId, poll: firstPoll(5, 15) };
+  return { volumeId, poll: firstPoll(5, 30) };
 });

@@ -52,7 +52,7 @@ export const handler = makeStep(inputSchema, async ({ generation, ...context }) 
         UserData: userData(plan, identity),
       }),
   });
-  return { instance, instanceId, poll: firstPoll(5, 15) };
+  return { instance, instanceId, poll: firstPoll(5, 30) };
 });
 
 // What EC2 calls a type that is not offered in the zone: the next one may be.

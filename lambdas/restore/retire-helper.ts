@@ -21,7 +21,7 @@ export const handler = makeStep(helperContextSchema, async ({ instance, instance
   if (await readEntry(context, order)) await amendEntry(context, order, { removedAt: moment });
   await terminate(instanceId);
   await amendEntry(context, { kind: 'instance', name: instance }, { removalAskedAt: moment });
-  return { instance, instanceId, poll: firstPoll(5, 15) };
+  return { instance, instanceId, poll: firstPoll(5, 30) };
 });
 
 async function terminate(instanceId: string): Promise<void> {

@@ -5,7 +5,6 @@ import {
   DescribeSecurityGroupsCommand,
   DescribeSnapshotsCommand,
   DescribeVolumesCommand,
-  type Instance,
 } from '@aws-sdk/client-ec2';
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey } from '@aws-sdk/client-s3';
 import { makeRestoreBench, type RestoreBench, type TestDisk } from './restore-bench.ts';
@@ -13,10 +12,13 @@ import { makeRestoreBench, type RestoreBench, type TestDisk } from './restore-be
 /** A bench for restores with a helper appliance, of which several may run at once. */
 export interface HelperBench extends RestoreBench {
   request(restorePoint: string, more?: object): Record<string, unknown>;
-  /** Backs up, and tells which packs came into the repository by that. */
-  backUpApart(disks: readonly TestDisk[]): Promise<{ restorePoint: string; packs: ReadonlySet<string> }>;
-  /** The helper of a generation, as EC2 shows it; undefined where none was launched. */
-  helperOf(restoreId: string, generation: 1 | 2): Promise<Instance | undefined>;
+  /** Backs a machine up under a name of its own, and tells which packs came into the repository meanwhile. */
+  backUpApart(
+    name: string,
+    disks: readonly TestDisk[],
+  ): Promise<{ restorePoint: string; packs: ReadonlySet<string> }>;
+  /** The id of a restore's helper, by its record: EC2 soon forgets what has ended. Undefined where none was launched. */
+  helperOf(restoreId: string, generation: 1 | 2): Promise<string | undefined>;
   /** Ids of what is tagged as a restore's own, terminated instances left out. */
   ownedBy(restoreId: string): Promise<string[]>;
   /** What a helper read of packs, each as `key range`. */
@@ -41,7 +43,16 @@ export async function makeHelperBench(assemblyFolder: string): Promise<HelperBen
     );
     return Contents.map(({ Key }) => String(Key));
   };
-  let backUps: Promise<unknown> = Promise.resolve();
+  // biome-ignore lint/suspicious/noExplicitAny: read as the JSON it is
+  const record = async (key: string): Promise<any> => {
+    try {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: outputs.ControlBucket, Key: key }));
+      return JSON.parse((await Body?.transformToString()) ?? '');
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  };
 
   return {
     ...bench,
@@ -51,26 +62,14 @@ export async function makeHelperBench(assemblyFolder: string): Promise<HelperBen
       target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
       ...more,
     }),
-    backUpApart(disks) {
-      // One after the other, so that new packs are this back-up's.
-      const backedUp = backUps.then(async () => {
-        const before = new Set(await packs());
-        const restorePoint = await bench.backUp(disks);
-        return { restorePoint, packs: new Set((await packs()).filter((key) => !before.has(key))) };
-      });
-      backUps = backedUp.catch(() => undefined);
-      return backedUp;
+    backUpApart: async (name, disks) => {
+      const before = new Set(await packs());
+      const restorePoint = await bench.backUp(disks, { name });
+      return { restorePoint, packs: new Set((await packs()).filter((key) => !before.has(key))) };
     },
     helperOf: async (restoreId, generation) => {
-      const { Reservations = [] } = await ec2.send(
-        new DescribeInstancesCommand({
-          Filters: [
-            { Name: 'tag:landfall:restore', Values: [restoreId] },
-            { Name: 'tag:landfall:entry', Values: [`1/instance/helper-${generation}`] },
-          ],
-        }),
-      );
-      return Reservations[0]?.Instances?.[0];
+      const entry = await record(`restores/${restoreId}/1/ledger/instance/helper-${generation}.json`);
+      return entry?.resourceId;
     },
     ownedBy: async (restoreId) => {
       const Filters = [{ Name: 'tag:landfall:restore', Values: [restoreId] }];
@@ -105,19 +104,11 @@ export async function makeHelperBench(assemblyFolder: string): Promise<HelperBen
       process.kill(program.pid, 'SIGKILL');
       await until('the program is dead', () => region.services.ec2.helperProcess(instanceId) === undefined);
     },
-    record: async (key) => {
-      try {
-        const { Body } = await s3.send(new GetObjectCommand({ Bucket: outputs.ControlBucket, Key: key }));
-        return JSON.parse((await Body?.transformToString()) ?? '');
-      } catch (error) {
-        if (error instanceof NoSuchKey) return undefined;
-        throw error;
-      }
-    },
+    record,
   };
 }
 
-const UNTIL_MS = 20_000;
+const UNTIL_MS = 45_000;
 
 /** Waits for what other processes do; unlike expect.poll also where several tests run at once. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -14,9 +14,18 @@ const disks = () => [
   sparseDisk('data', 100 * MIB, { deviceName: '/dev/sdf' }),
 ];
 
+let backUps: Promise<unknown> = Promise.resolve();
+
+/** One after the other, so that new packs are this machine's; and no machine's back-up reads another's packs. */
+function backUpNext(name: string, machine: readonly TestDisk[]) {
+  const backedUp = backUps.then(() => bench.backUpApart(name, machine));
+  backUps = backedUp.catch(() => undefined);
+  return backedUp;
+}
+
 /** Starts a restore whose helper is held at its `skip + 1`th read of a pack, and waits until it is. */
 async function startHeld(restoreId: string, machine: readonly TestDisk[]) {
-  const { restorePoint, packs } = await bench.backUpApart(machine);
+  const { restorePoint, packs } = await backUpNext(restoreId, machine);
   const hold = () => holdPackRead(packs);
   const first = hold();
   const executionArn = await bench.start(bench.request(restorePoint), restoreId);
@@ -46,7 +55,7 @@ function holdPackRead(packs: ReadonlySet<string>) {
 }
 
 const idOfHelper = async (restoreId: string, generation: 1 | 2): Promise<string> =>
-  (await bench.helperOf(restoreId, generation))?.InstanceId ?? '';
+  (await bench.helperOf(restoreId, generation)) ?? '';
 
 /** How many segments of a disk a helper has noted as finished. */
 async function finishedSegments(instanceId: string, diskId: string): Promise<number> {

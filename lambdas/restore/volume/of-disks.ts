@@ -16,6 +16,13 @@ export function volumesOfDisks(context: RestoreContext, { disks }: Plan): Promis
   );
 }
 
+/**
+ * What to add where a volume, or its attachment, came to nothing: EC2 makes it first and asks for the key afterwards,
+ * and this is all that a refused key looks like.
+ */
+export const aboutKey = ({ encrypted, kmsKeyId }: PlannedDisk): string =>
+  encrypted ? `; EC2 may have been refused its key ${kmsKeyId ?? '(the account’s default for EBS)'}` : '';
+
 /** The thing that is furthest from where all are to be: `worst` lists its statuses, the worst first. */
 export function furthest<T extends { readonly status: string }>(
   things: readonly T[],
