@@ -5,17 +5,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import * as tar from 'tar';
+import { CannotComeUp } from './errors.ts';
 import type { HelperHeader } from './header.ts';
-
-/** Bundles are for arm64: their own Node.js does not run here, the region's does instead. */
-const NOT_UNPACKED = 'landfall-helper/bin/node';
-const PROGRAM = join('landfall-helper', 'landfall-helper.mjs');
-
-/** What keeps a helper appliance from coming up; the message is what its console would show. */
-export class CannotComeUp extends Error {
-  override readonly name = 'CannotComeUp';
-}
+import { PROGRAM, TOP_FOLDER, unpackBundle } from './unpack.ts';
 
 export interface BundleRequest {
   readonly header: HelperHeader;
@@ -28,7 +20,7 @@ export interface BundleRequest {
 export interface Bundles {
   /**
    * Fetches a bundle from the region's S3, as every instance does for itself, and checks its digest.
-   * @returns path of the program in the unpacked bundle
+   * @returns the folder that the bundle unpacks to, with the program in it
    * @throws CannotComeUp
    */
   fetch(request: BundleRequest): Promise<string>;
@@ -44,12 +36,11 @@ export function makeBundles(root: string, endpoint: string): Bundles {
     if (!(await isThere(folder))) {
       const fresh = `${archive}.unpacked`;
       await mkdir(fresh, { recursive: true });
-      await unpack(archive, fresh);
+      await unpackBundle(archive, fresh);
       await rename(fresh, folder);
     }
-    const program = join(folder, PROGRAM);
-    if (!(await isThere(program))) throw new CannotComeUp(`there is no ${PROGRAM} in the bundle`);
-    return program;
+    if (!(await isThere(join(folder, PROGRAM)))) throw new CannotComeUp(`the bundle has no ${PROGRAM}`);
+    return join(folder, TOP_FOLDER);
   }
 
   return {
@@ -62,9 +53,9 @@ export function makeBundles(root: string, endpoint: string): Bundles {
           throw new CannotComeUp(`the bundle has SHA-256 ${digest}, not ${header.sha256}`);
         }
         // Of two that come up at once the second waits for the first one's folder.
-        const program = unpacking.get(digest) ?? unpacked(digest, archive);
-        unpacking.set(digest, program);
-        return await program.finally(() => unpacking.delete(digest));
+        const folder = unpacking.get(digest) ?? unpacked(digest, archive);
+        unpacking.set(digest, folder);
+        return await folder.finally(() => unpacking.delete(digest));
       } finally {
         await rm(archive, { force: true });
         await rm(`${archive}.unpacked`, { recursive: true, force: true });
@@ -109,15 +100,6 @@ async function download(
     throw new CannotComeUp(`s3://${Bucket}/${Key} cannot be fetched: ${String(error)}`, { cause: error });
   } finally {
     s3.destroy();
-  }
-}
-
-/** @throws CannotComeUp */
-async function unpack(archive: string, folder: string): Promise<void> {
-  try {
-    await tar.extract({ file: archive, cwd: folder, strict: true, filter: (path) => path !== NOT_UNPACKED });
-  } catch (error) {
-    throw new CannotComeUp(`the bundle cannot be unpacked: ${String(error)}`, { cause: error });
   }
 }
 

@@ -7,6 +7,7 @@ const GUARD = fileURLToPath(new URL('guard.ts', import.meta.url));
 export interface ProgramStart {
   /** Path of the program. */
   readonly file: string;
+  readonly nodeOptions: readonly string[];
   readonly args: readonly string[];
   /** All the environment it gets. */
   readonly environment: Readonly<Record<string, string>>;
@@ -30,13 +31,14 @@ export interface Program {
 /** Starts a program on the region's own Node.js. @throws what the operating system says */
 export async function startProgram({
   file,
+  nodeOptions,
   args,
   environment,
   folder,
   console,
 }: ProgramStart): Promise<Program> {
   const output = openSync(console, 'a', 0o600);
-  const child = spawn(process.execPath, ['--import', GUARD, file, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, '--import', GUARD, file, ...args], {
     cwd: folder,
     env: environment,
     stdio: ['ignore', output, output, 'ipc'],

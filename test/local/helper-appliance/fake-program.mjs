@@ -38,7 +38,14 @@ for (;;) {
     for (const descriptor of open.values()) closeSync(descriptor);
     open.clear();
   }
-  const report = { pid: process.pid, args, environment: process.env, devices: seen, open: [...open.keys()] };
+  const report = {
+    pid: process.pid,
+    args,
+    nodeOptions: process.execArgv,
+    environment: process.env,
+    devices: seen,
+    open: [...open.keys()],
+  };
   await fetch(urlOf('report.json'), { method: 'PUT', headers, body: JSON.stringify(report) });
   await sleep(20);
 }

@@ -30,7 +30,7 @@ async function rootOf(instanceId: string): Promise<string> {
 describe('an instance with the header of a helper', () => {
   it('runs the program of its bundle, with arguments and environment of its own', async () => {
     const id = await at.launch();
-    const { pid, args, environment, devices } = await at.report(id);
+    const { pid, args, nodeOptions, environment, devices } = await at.report(id);
     expect(pidOf(id)).toBe(pid);
     const helpers = join(at.region.stateFolder, 'ec2', 'helpers');
     expect(args).toEqual([
@@ -40,7 +40,11 @@ describe('an instance with the header of a helper', () => {
       ...['--heartbeat-seconds', '0.5'],
       ...['--deadline', DEADLINE],
     ]);
+    // As its service says, and nothing of the environment of whoever runs the region.
+    expect(nodeOptions.slice(0, 2)).toEqual(['--max-semi-space-size=4', '--no-warnings']);
     expect(environment).toEqual({
+      UV_THREADPOOL_SIZE: '8',
+      MALLOC_ARENA_MAX: '2',
       AWS_ENDPOINT_URL: at.region.endpoint,
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: id,
@@ -51,8 +55,7 @@ describe('an instance with the header of a helper', () => {
     expect(devices).toEqual({ [root.replace('-', '')]: at.region.services.ec2.volumeFile(root) });
     expect(await at.consoleOf(id)).toContain('the fake program begins');
     const bundle = join(helpers, 'bundles', at.bundle.sha256, 'landfall-helper');
-    expect((await readdir(bundle)).sort()).toEqual(['LICENSE', 'bin', 'landfall-helper.mjs']);
-    expect(await readdir(join(bundle, 'bin'))).toEqual([]);
+    expect((await readdir(bundle)).sort()).toEqual(['landfall-helper.mjs', 'landfall-helper.service']);
   });
 
   it('is the caller of what its program calls, and of the fetching of its bundle', async () => {
@@ -100,6 +103,7 @@ describe('an instance with the header of a helper', () => {
     process.kill(pid, 'SIGKILL');
     await expect.poll(() => at.consoleOf(id), POLL).toContain('killed (SIGKILL): the machine counts as one');
     expect(pidOf(id)).toBeUndefined();
+    expect(await at.stateOf(id)).toBe('running');
     const calls = at.region.calls.entries({ caller: id }).length;
     expect(await at.stateOf(id)).toBe('running');
     expect(at.region.services.ec2.helpers()).toContainEqual(

@@ -33,6 +33,7 @@ export interface HelperRegion {
 const reportSchema = z.object({
   pid: z.number(),
   args: z.array(z.string()),
+  nodeOptions: z.array(z.string()),
   environment: z.record(z.string(), z.string()),
   devices: z.record(z.string(), z.string()),
   open: z.array(z.string()),
@@ -159,13 +160,21 @@ async function present<T>(what: string, ask: () => Promise<T | undefined>): Prom
   }
 }
 
+const UNIT = `[Service]
+EnvironmentFile=/run/landfall-helper/environment
+# Environment=COMMENTED=1
+Environment=UV_THREADPOOL_SIZE=8
+Environment=MALLOC_ARENA_MAX=2
+ExecStart=/opt/landfall-helper/bin/node --max-semi-space-size=4 --no-warnings /opt/landfall-helper/landfall-helper.mjs --folder \${X}
+`;
+
 /** A bundle as the stack would have one, with the fake program in it. */
 async function makeBundle(folder: string): Promise<Buffer> {
   const top = join(folder, 'landfall-helper');
   await mkdir(join(top, 'bin'), { recursive: true });
   await copyFile(new URL('fake-program.mjs', import.meta.url), join(top, 'landfall-helper.mjs'));
   await writeFile(join(top, 'bin', 'node'), 'not for this machine');
-  await writeFile(join(top, 'LICENSE'), 'Apache-2.0');
+  await writeFile(join(top, 'landfall-helper.service'), UNIT);
   const file = join(folder, 'bundle.tar.gz');
   await tar.create({ gzip: true, file, cwd: folder }, ['landfall-helper']);
   return readFile(file);

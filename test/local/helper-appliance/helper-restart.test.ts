@@ -22,8 +22,8 @@ describe('a region that stops', () => {
     const gone = await at.launch();
     const hung = await at.launch();
     const volume = await at.makeVolume();
-    await at.ec2.attachVolume({ VolumeId: volume, InstanceId: up, Device: '/dev/sdf' });
     const before = [await at.report(up), await at.report(gone), await at.report(hung)];
+    await at.ec2.attachVolume({ VolumeId: volume, InstanceId: up, Device: '/dev/sdf' });
     await at.ec2.terminateInstances({ InstanceIds: [gone] });
     await expect.poll(() => at.stateOf(gone), POLL).toBe('terminated');
     process.kill(before[2]?.pid ?? 0, 'SIGKILL');
