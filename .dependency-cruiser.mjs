@@ -48,7 +48,7 @@ const config = {
       comment: 'client-ec2 triples the size and start time of a bundle',
       severity: 'error',
       from: {
-        path: '^lambdas/restore/(upload-batch|start-disk-upload|complete-disk-upload|create-zero-object)\\.ts$',
+        path: '^lambdas/restore/(upload-batch|(start|complete)-disk-upload|create-zero-object|write-snapshot-batch|(start|complete)-direct-snapshot)\\.ts$',
       },
       to: { path: 'client-ec2', reachable: true },
     },

@@ -61,6 +61,25 @@ const useKeys = (): PolicyStatement[] => [
   }),
 ];
 
+/**
+ * The same for the EBS direct APIs, which want to make data keys as well. Under which name they call KMS is not documented.
+ */
+const useKeysDirectly = (): PolicyStatement[] => {
+  const keys = [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`];
+  const viaEbs = {
+    'kms:ViaService': [`ec2.${Aws.REGION}.amazonaws.com`, `ebs.${Aws.REGION}.amazonaws.com`],
+  };
+  return [
+    allow(['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'], keys, {
+      StringEquals: viaEbs,
+    }),
+    allow(['kms:CreateGrant'], keys, {
+      StringEquals: viaEbs,
+      Bool: { 'kms:GrantIsForAWSResource': 'true' },
+    }),
+  ];
+};
+
 /** Run again after it was cut off, it finds some of them as results already. */
 const turnIntoResult = (): PolicyStatement[] => [
   describe('DescribeInstances'),
@@ -150,6 +169,21 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       ...useKeys(),
     ],
     'check-import': [describe('DescribeImportSnapshotTasks'), allow(['ec2:CreateTags'], [snapshots], asOurs)],
+    'start-direct-snapshot': [
+      allow(['ebs:StartSnapshot'], [snapshots], asOurs),
+      // Unlike EC2's own calls it names no ec2:CreateAction.
+      allow(['ec2:CreateTags'], [snapshots], asOurs),
+      ...useKeysDirectly(),
+    ],
+    'write-snapshot-batch': [
+      ...readRepository(),
+      allow(['ebs:PutSnapshotBlock'], [snapshots], ofRole('temporary')),
+      ...useKeysDirectly(),
+    ],
+    'complete-direct-snapshot': [
+      ...readRepository(),
+      allow(['ebs:CompleteSnapshot'], [snapshots], ofRole('temporary')),
+    ],
     'create-volume': [
       allow(['ec2:CreateVolume'], [volumes], asOurs),
       allow(['ec2:CreateVolume'], [snapshots], ofRole('temporary')),
@@ -158,7 +192,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     ],
     'check-volume': [describe('DescribeVolumes')],
     'isolate-helper': [
-      describe('DescribeSecurityGroups'),
+      describe('DescribeSecurityGroups', 'DescribeSubnets'),
       allow(['ec2:CreateSecurityGroup'], [groups], asHelper),
       allow(['ec2:CreateSecurityGroup'], [ec2Arn('vpc/*')]),
       tagOnCreate('CreateSecurityGroup', groups),

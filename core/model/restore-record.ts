@@ -7,6 +7,8 @@ import { diskReportSchema } from './helper.ts';
  *   restores/<restoreId>/claim.json                              who works on it and how far it is
  *   restores/<restoreId>/<attempt>/plan.json                     what that attempt does
  *   restores/<restoreId>/<attempt>/ledger/<kind>/<name>.json     one entry for each thing it makes
+ *   restores/<restoreId>/<attempt>/progress/<disk>/<from>.json   how far a batch is written, with strategy direct
+ *   restores/<restoreId>/<attempt>/completion/<disk>.json        that a disk's snapshot was asked to be completed
  *   restores/<restoreId>/<attempt>/failure.json                  the first error, where there was one
  *   restores/<restoreId>/<attempt>/result.json                   how it ended
  */
@@ -179,6 +181,7 @@ const PHASE_TITLES: Readonly<Record<string, string>> = {
   'create-temporary-bucket': 'create the temporary bucket',
   'start-disk-upload': 'upload as RAW',
   'import-snapshot': 'import as snapshot',
+  'start-direct-snapshot': 'write snapshot',
   'create-volume': 'create volume',
   'launch-helper': 'launch helper',
   'create-empty-volume': 'create empty volume',

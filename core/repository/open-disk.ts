@@ -11,9 +11,17 @@ import type { Repository } from './repository.ts';
 import { runAhead } from './run-ahead.ts';
 import type { Store } from './store.ts';
 
-/** Verified content, or a run of zeros, `offset` bytes from the disk's start. */
+/**
+ * Verified content, or a run of zeros, `offset` bytes from the disk's start. `digest` is the SHA-256 of the whole block,
+ * 32 bytes; a disk's last block, whose `bytes` are cut to its end, is padded with zeros for it.
+ */
 export type DiskPiece =
-  | { readonly kind: 'data'; readonly offset: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'data';
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+      readonly digest: Uint8Array;
+    }
   | { readonly kind: 'zeros'; readonly offset: number; readonly length: number };
 
 /** What a segment lists, without where it lies. */
@@ -307,5 +315,6 @@ async function verifyBlock(
   if (bytes.length !== BLOCK_BYTES || !sha256(bytes).equals(block.digest)) {
     throw problem('holds bytes with another digest');
   }
-  return { kind: 'data', offset, bytes: bytes.subarray(0, Math.min(BLOCK_BYTES, disk.size - offset)) };
+  const length = Math.min(BLOCK_BYTES, disk.size - offset);
+  return { kind: 'data', offset, bytes: bytes.subarray(0, length), digest: block.digest };
 }

@@ -16,6 +16,7 @@ const CONTROL: Sizing = { timeoutSeconds: 60, memoryMiB: 512 };
 const SIZINGS: Readonly<Record<string, Sizing>> = {
   // Reads, decompresses, digests and sends: just above one vCPU saturates a Lambda's 75 MiB/s.
   'upload-batch': { timeoutSeconds: 900, memoryMiB: 2_048 },
+  'write-snapshot-batch': { timeoutSeconds: 900, memoryMiB: 2_048 },
   'create-zero-object': { timeoutSeconds: 300, memoryMiB: 1_024 },
   // CompleteMultipartUpload may take minutes for thousands of parts.
   'complete-disk-upload': { timeoutSeconds: 360, memoryMiB: 512 },

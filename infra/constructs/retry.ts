@@ -46,6 +46,18 @@ export const RETRY = {
     maxDelay: Duration.seconds(60),
     jitterStrategy: JitterType.FULL,
   },
+  /**
+   * A batch that was slow goes on in another Lambda run of a quarter of an hour, as often as it takes: for as long as the
+   * restore itself may last.
+   */
+  unfinished: {
+    errors: ['BatchUnfinished'],
+    interval: Duration.seconds(1),
+    backoffRate: 1,
+    maxAttempts: 1_400,
+    maxDelay: Duration.seconds(10),
+    jitterStrategy: JitterType.NONE,
+  },
   /** A quota frees itself when other work of the account ends: imports take hours. Together about a day. */
   quota: {
     errors: ['QuotaReached'],

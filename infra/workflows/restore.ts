@@ -17,6 +17,7 @@ import { cleanUp, restoreOutcome } from './clean-up.ts';
 import { DISK, EXECUTION, RESTORE } from './payloads.ts';
 import { prepareTarget } from './prepare-target.ts';
 import { uploadDisks } from './upload-disks.ts';
+import { writeSnapshots } from './write-snapshots.ts';
 import { writeWithHelper } from './write-with-helper.ts';
 
 /**
@@ -86,6 +87,7 @@ function disksByStrategy(scope: Construct, steps: Steps): IChainable {
   return new Choice(scope, 'StrategyChosen')
     .when(Condition.stringEquals('$.restore.strategy', 'upload'), uploadDisks(scope, steps))
     .when(Condition.stringEquals('$.restore.strategy', 'helper'), writeWithHelper(scope, steps))
+    .when(Condition.stringEquals('$.restore.strategy', 'direct'), writeSnapshots(scope, steps))
     .otherwise(
       new Fail(scope, 'StrategyUnknown', { error: 'StrategyUnknown', causePath: '$.restore.strategy' }),
     );

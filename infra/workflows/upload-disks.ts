@@ -1,15 +1,14 @@
 import {
   Chain,
   DistributedMap,
-  Fail,
   type IChainable,
   JsonPath,
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { attempt } from '../constructs/attempt.ts';
 import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
+import { createVolume, eachDisk, noteFailure } from './each-disk.ts';
 import { DISK, RESTORE } from './payloads.ts';
 
 // VM Import runs 20 import tasks at once in an account and Region (AWS General Reference, VM Import/Export quotas).
@@ -21,36 +20,15 @@ const IMPORT_DEADLINE_SECONDS = 3 * 86_400;
 
 /** Strategy `upload`: in a bucket of the restore's own every disk becomes a RAW object, then a snapshot, then a volume. */
 export function uploadDisks(scope: Construct, steps: Steps): IChainable {
+  const body = uploadDisk(scope, steps)
+    .next(importDisk(scope, steps))
+    .next(createVolume(scope, steps, ''));
   return steps
     .task(scope, 'CreateTemporaryBucket', 'create-temporary-bucket', { payload: RESTORE, result: 'discard' })
     .next(
       steps.task(scope, 'CreateZeroObject', 'create-zero-object', { payload: RESTORE, result: 'discard' }),
     )
-    .next(restoreDisks(scope, steps));
-}
-
-/** All disks at once. */
-function restoreDisks(scope: Construct, steps: Steps): IChainable {
-  const disk = uploadDisk(scope, steps).next(importDisk(scope, steps)).next(createVolume(scope, steps));
-  const map = new DistributedMap(scope, 'RestoreDisks', {
-    itemsPath: '$.restore.disks',
-    itemSelector: {
-      'restoreId.$': '$.restore.restoreId',
-      'attempt.$': '$.restore.attempt',
-      'diskId.$': '$$.Map.Item.Value.diskId',
-    },
-    maxConcurrency: DISKS_AT_ONCE,
-    mapExecutionType: StateMachineType.STANDARD,
-    resultPath: JsonPath.DISCARD,
-  });
-  return map.itemProcessor(
-    attempt(scope, 'RestoreDisk', {
-      body: disk,
-      output: 'keep',
-      onFailure: noteFailure(scope, steps, 'OfDisk'),
-      failureAt: '$.failure',
-    }),
-  );
+    .next(eachDisk(scope, steps, { suffix: '', disksAtOnce: DISKS_AT_ONCE, body }));
 }
 
 function uploadDisk(scope: Construct, steps: Steps): Chain {
@@ -108,41 +86,4 @@ function importDisk(scope: Construct, steps: Steps): Chain {
       error: 'Import',
     }),
   );
-}
-
-function createVolume(scope: Construct, steps: Steps): Chain {
-  return Chain.start(
-    steps.task(scope, 'CreateVolume', 'create-volume', {
-      payload: DISK,
-      result: '$.volume',
-      retry: ['capacity'],
-    }),
-  ).next(
-    poll(scope, steps, {
-      check: 'check-volume',
-      at: '$.volume',
-      payload: {
-        'restoreId.$': '$.restoreId',
-        'attempt.$': '$.attempt',
-        'volume.$': '$.diskId',
-        'volumeId.$': '$.volume.volumeId',
-      },
-      ready: ['available'],
-      waiting: ['creating', 'not-visible-yet'],
-      failed: ['error', 'in-use', 'deleting', 'deleted', 'missing'],
-      // Minutes on AWS; the local region really copies the bytes, in its own, faster time.
-      deadlineSeconds: 7_200,
-      error: 'Volume',
-    }),
-  );
-}
-
-/** A child of a distributed Map keeps its failure in the record, since its parent is not told of it; then it fails. */
-function noteFailure(scope: Construct, steps: Steps, suffix: string): IChainable {
-  return steps
-    .task(scope, `NoteFailure${suffix}`, 'note-failure', {
-      payload: { ...DISK, 'failure.$': '$.failure' },
-      result: '$.failure',
-    })
-    .next(new Fail(scope, `Fail${suffix}`, { errorPath: '$.failure.Error', causePath: '$.failure.Cause' }));
 }

@@ -65,6 +65,9 @@ const QUOTAS = new Set([
   'ConcurrentSnapshotLimitExceeded',
   'PendingSnapshotLimitExceeded',
   'ResourceLimitExceeded',
+  // The EBS direct APIs: too many snapshots are pending, or too much of something else.
+  'ConcurrentLimitExceededException',
+  'ServiceQuotaExceededException',
 ]);
 
 const CAPACITY = new Set([
@@ -109,7 +112,8 @@ const REFUSALS = [AwsRefused, NotAuthorized, NotVisible, QuotaReached, Insuffici
  * parameters is none: something was made with it.
  */
 export function isDefiniteRefusal(error: unknown): boolean {
-  if (/^Idempotent/.test(awsErrorCode(error) ?? '')) return false;
+  // The second is how the EBS direct APIs call it.
+  if (/^(Idempotent|ConflictException$)/.test(awsErrorCode(error) ?? '')) return false;
   const named = nameAwsError(error);
   return REFUSALS.some((refusal) => named instanceof refusal);
 }

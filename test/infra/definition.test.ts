@@ -5,6 +5,7 @@ import { environmentSchema } from '../../core/model/environment.ts';
 import { LandfallError } from '../../core/model/errors.ts';
 import * as repositoryErrors from '../../core/repository/errors.ts';
 import { stepNames } from '../../infra/bundle.ts';
+import * as directErrors from '../../lambdas/restore/direct/errors.ts';
 import * as awsErrors from '../../lambdas/runtime/aws-errors.ts';
 import * as claim from '../../lambdas/runtime/claim.ts';
 import * as controlBucket from '../../lambdas/runtime/control-bucket.ts';
@@ -261,9 +262,8 @@ describe('the restore state machine', () => {
   });
 
   it('retries what says that it is retryable, and only by names that exist', () => {
-    const classes = [repositoryErrors, awsErrors, controlBucket, ledger, claim, step].flatMap((module) =>
-      Object.values(module).filter(isErrorClass),
-    );
+    const modules = [repositoryErrors, awsErrors, directErrors, controlBucket, ledger, claim, step];
+    const classes = modules.flatMap((module) => Object.values(module).filter(isErrorClass));
     const made = classes.map((ErrorClass) => new ErrorClass('', { place: {}, problem: '' }));
     const named = new Set(
       states.flatMap(({ state }) =>
