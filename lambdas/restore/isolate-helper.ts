@@ -5,7 +5,7 @@ import {
   RevokeSecurityGroupEgressCommand,
 } from '@aws-sdk/client-ec2';
 import { awsErrorCode, NotVisible } from '../runtime/aws-errors.ts';
-import { describeSecurityGroup } from '../runtime/describe.ts';
+import { describeSecurityGroup, describeSubnet } from '../runtime/describe.ts';
 import { ec2, ec2Once } from '../runtime/ec2.ts';
 import { clientToken, makeOnce, markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -19,10 +19,11 @@ const entry = { kind: 'security-group', name: 'helper' } as const;
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
   const plan = await readPlan(context);
-  const { securityGroupIds, s3PrefixListId } = plannedHelper(plan);
+  const { subnetId, securityGroupIds, s3PrefixListId } = plannedHelper(plan);
   if (securityGroupIds) return { groupIds: securityGroupIds };
   const GroupName = `landfall-${clientToken(context, entry)}`;
-  const { vpcId } = plan.target;
+  // Not always the target's VPC: only the zone must be the same.
+  const vpcId = (await describeSubnet(subnetId))?.VpcId ?? plan.target.vpcId;
   const named = [
     { Name: 'vpc-id', Values: [vpcId] },
     { Name: 'group-name', Values: [GroupName] },

@@ -1,5 +1,6 @@
+import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type HelperBench, makeHelperBench } from '../support/helper-bench.ts';
+import { type HelperBench, makeHelperBench, until } from '../support/helper-bench.ts';
 import { MIB, sparseDisk } from '../support/restore-bench.ts';
 
 let bench: HelperBench;
@@ -84,6 +85,31 @@ describe('the branch of strategy helper', () => {
     const ended = await bench.restore(bench.request(restorePoint), 'not-retired');
     expect(ended).toMatchObject({ status: 'SUCCEEDED', result: { leftBehind: [] } });
     expect(await bench.ownedBy('not-retired')).toEqual(resultsOf(ended));
+  });
+
+  it('is cleaned up when the restore is stopped while the helper writes', async () => {
+    const held = bench.region.faults.add({
+      service: 's3',
+      operation: 'GetObject',
+      when: ({ Key }) => String(Key).startsWith('packs/'),
+      action: { kind: 'hold' },
+    });
+    const executionArn = await bench.start(bench.request(restorePoint), 'stopped');
+    await until('the helper reads a pack', () => held.holding === 1);
+    await bench.sfn.send(new StopExecutionCommand({ executionArn }));
+    held.release();
+    expect(await bench.ended(executionArn)).toMatchObject({ status: 'ABORTED' });
+    expect(await bench.cleanUpsEnded()).toEqual(expect.arrayContaining(['SUCCEEDED']));
+    expect(await bench.ownedBy('stopped')).toEqual([]);
+    const { resourceId: orders } = await bench.record('restores/stopped/1/ledger/order/helper-1.json');
+    expect(orders).toMatch(/^helpers\/AROA[A-Z0-9]+:i-[0-9a-f]+\/orders\.json$/);
+    expect(await bench.record(orders)).toBeUndefined();
+    expect(await bench.record('restores/stopped/1/result.json')).toMatchObject({
+      outcome: 'failed',
+      error: { name: 'RestoreStopped' },
+      helper: { disks: [{ id: 'root' }] },
+      leftBehind: [],
+    });
   });
 
   it('launches another type where there is no room for the first', async () => {
