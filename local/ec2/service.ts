@@ -56,6 +56,7 @@ import { handleVolumeTransitions } from './volume-store.ts';
 import { volumeOperations } from './volumes.ts';
 import { vpcEndpointOperations } from './vpc-endpoints.ts';
 import { vpcOperations } from './vpcs.ts';
+import { obstacleToS3 } from './way-to-s3.ts';
 
 export interface Ec2Dependencies {
   /** Reads objects of the region's S3 (ImportSnapshot reads the RAW image through it). */
@@ -197,6 +198,7 @@ async function openSimulation(context: RegionContext, dependencies: Ec2Dependenc
       disks,
       timeScale: dependencies.timeScale ?? 1,
       powerOff: (instance) => shutDownFromInside(sim, instance),
+      obstacleToS3: (instance) => obstacleToS3(sim, instance),
     }),
   };
   return sim;

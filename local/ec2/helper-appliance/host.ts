@@ -56,6 +56,8 @@ export interface HelperHostOptions {
   readonly timeScale: number;
   /** The system of an instance shuts itself down. */
   powerOff(instance: InstanceRecord): void;
+  /** What of the network keeps an instance from S3, if anything does. */
+  obstacleToS3(instance: InstanceRecord): string | undefined;
 }
 
 export function makeHelperHost(options: HelperHostOptions): HelperHost {
@@ -166,7 +168,7 @@ interface Lives {
 }
 
 function makeLives(
-  { context, state, timeScale, powerOff }: HelperHostOptions,
+  { context, state, timeScale, powerOff, obstacleToS3 }: HelperHostOptions,
   folders: HelperFolders,
 ): Lives {
   const bundles = makeBundles(folders.bundles, context.endpoint);
@@ -181,8 +183,10 @@ function makeLives(
       else delete life.program;
     };
     try {
-      const end = { instance, header, context, bundles, folders, timeScale, signal, onProgram };
-      const status = await liveAsHelper(end);
+      const status = await liveAsHelper({
+        ...{ instance, header, context, bundles, folders, timeScale, signal, onProgram },
+        obstacleToS3: () => obstacleToS3(instance),
+      });
       setStatus(state, instance, status);
       if (status === 'off') powerOff(instance);
     } catch (error) {

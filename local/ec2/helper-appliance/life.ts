@@ -20,6 +20,8 @@ export interface LifeOptions {
   readonly timeScale: number;
   /** Aborted when it is ended from outside, whose program is killed then, too. */
   readonly signal: AbortSignal;
+  /** What of the network keeps it from S3 now, if anything does. */
+  obstacleToS3(): string | undefined;
   /** Told of every start of its program, and of every end (undefined). */
   onProgram(program: Program | undefined): void;
 }
@@ -29,6 +31,9 @@ const PROGRAM_FILE = 'landfall-helper.mjs';
 const STARTS = 5;
 /** Pause before a crashed program is started again. */
 const RESTART_SECONDS = 5;
+/** Every ten seconds for ten minutes. */
+const S3_TRIES = 60;
+const S3_PAUSE_SECONDS = 10;
 const HEARTBEAT_SECONDS = 10;
 /** However short simulated time is, S3 need not be asked more often. */
 const SHORTEST_HEARTBEAT_SECONDS = 0.5;
@@ -60,9 +65,20 @@ async function bringUp(life: LifeOptions): Promise<() => Promise<Program>> {
   if (!instance.profile) throw new CannotComeUp('there are no credentials: the instance has no profile');
   if (instance.architecture !== 'arm64')
     throw new CannotComeUp(`the bundle is for arm64, this machine is ${instance.architecture}`);
+  await reachS3(life);
   const bundleFolder = await bundles.fetch({ header, instanceId: instance.id, signal });
   const unit = await readServiceUnit(bundleFolder);
   return () => start(life, bundleFolder, unit);
+}
+
+/** The script tries for ten minutes. @throws CannotComeUp */
+async function reachS3({ context, obstacleToS3, signal }: LifeOptions): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const obstacle = obstacleToS3();
+    if (obstacle === undefined) return;
+    if (tries > S3_TRIES) throw new CannotComeUp(`S3 could not be read for ten minutes: ${obstacle}`);
+    await context.time.sleep(S3_PAUSE_SECONDS, signal);
+  }
 }
 
 function start(life: LifeOptions, bundleFolder: string, unit: ServiceUnit): Promise<Program> {

@@ -185,6 +185,43 @@ describe('a helper that cannot come up', () => {
     expect(await at.consoleOf(other)).toContain('the bundle is for arm64, this machine is x86_64');
   });
 
+  it('needs a way to S3: a route, and a rule that lets it out', async () => {
+    const { Vpc } = await at.ec2.createVpc({ CidrBlock: '10.0.0.0/16' });
+    const VpcId = Vpc?.VpcId ?? '';
+    const { Subnet } = await at.ec2.createSubnet({ VpcId, CidrBlock: '10.0.0.0/24' });
+    const { GroupId = '' } = await at.ec2.createSecurityGroup({
+      GroupName: 'closed',
+      Description: 'lets nothing out',
+      VpcId,
+    });
+    const everywhere = { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] };
+    await at.ec2.revokeSecurityGroupEgress({ GroupId, IpPermissions: [everywhere] });
+    const launch = () => at.launch({}, { SubnetId: Subnet?.SubnetId, SecurityGroupIds: [GroupId] });
+    const noRoute = await launch();
+    await expect.poll(() => at.stateOf(noRoute), POLL).toBe('terminated');
+    const table = VpcId.replace('vpc-', 'rtb-');
+    expect(await at.consoleOf(noRoute)).toContain(
+      `S3 could not be read for ten minutes: there is no route to S3 in ${table}; powering off`,
+    );
+    await at.ec2.createVpcEndpoint({
+      VpcId,
+      ServiceName: 'com.amazonaws.us-east-1.s3',
+      RouteTableIds: [table],
+    });
+    const shutIn = await launch();
+    await expect.poll(() => at.stateOf(shutIn), POLL).toBe('terminated');
+    expect(await at.consoleOf(shutIn)).toContain(`no rule of ${GroupId} lets it out to S3`);
+    expect(at.region.calls.entries({ caller: shutIn })).toEqual([]);
+    const toS3 = {
+      IpProtocol: 'tcp',
+      FromPort: 443,
+      ToPort: 443,
+      PrefixListIds: [{ PrefixListId: 'pl-63a5400a' }],
+    };
+    await at.ec2.authorizeSecurityGroupEgress({ GroupId, IpPermissions: [toS3] });
+    await at.report(await launch());
+  });
+
   it('runs and does nothing where its header cannot be read', async () => {
     const id = await at.launch({ deadline: 'tomorrow', colour: 'red' });
     await expect.poll(() => at.stateOf(id), POLL).toBe('running');
