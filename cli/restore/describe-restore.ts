@@ -155,7 +155,7 @@ function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
 
 function errorLines(story: RestoreStory): string[] {
   const error = errorOf(story);
-  return error === undefined ? [] : [`error ${error.name}: ${error.cause}`];
+  return error === undefined ? [] : [`error ${error.name}: ${error.cause.trimEnd()}`];
 }
 
 /** What clean-up removed and what it had to leave. */
