@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MIB, makeTempFolder, readStart, runBin, runCli } from './support.ts';
 
-const QUICKLY = ['--time-scale', '0.0005', '--wait-ms', '10'];
+const QUICKLY = ['--strategy', 'upload', '--time-scale', '0.0005', '--wait-ms', '10'];
 const GIB = 1024 ** 3;
 
 test('a drill with disks of one’s own ends well, and its volumes are files that anybody can look at', async () => {

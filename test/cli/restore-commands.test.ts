@@ -70,7 +70,7 @@ afterAll(async () => {
 });
 
 const restore = (...more: string[]) =>
-  cli(['restore', '--instance-type', 't3.small', '--subnet', subnet, ...more]);
+  cli(['restore', '--strategy', 'upload', '--instance-type', 't3.small', '--subnet', subnet, ...more]);
 
 describe('restore to EC2', () => {
   test('follows to the end, tells the story, and the volumes hold the bytes', async () => {
@@ -169,7 +169,10 @@ describe('a restore under way', () => {
     });
     const following = new AbortController();
     const run = runCli(
-      ['restore', '--instance-type', 't3.small', '--subnet', subnet, '--restore-id', 'stopped'],
+      [
+        ...['restore', '--strategy', 'upload', '--instance-type', 't3.small', '--subnet', subnet],
+        ...['--restore-id', 'stopped'],
+      ],
       { cwd: folder.path, env: { AWS_ENDPOINT_URL: region.endpoint }, signal: following.signal },
     );
     while (held.hits === 0) await sleep(20);

@@ -132,6 +132,8 @@ async function restore(): Promise<Story> {
   const output = await landfall(
     '--json',
     'restore',
+    '--strategy',
+    'upload',
     '--workload',
     'large',
     '--subnet',

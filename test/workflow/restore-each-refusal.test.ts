@@ -10,7 +10,11 @@ afterAll(() => bench?.stop());
 
 it('refused at any one of its calls, a restore ends restored or failed, with nothing else left', async () => {
   const restorePoint = await bench.backUp([sparseDisk('root', 12 * MIB, { boot: true })]);
-  const request = { restorePoint, target: { instanceType: 'm6i.large', subnetId: bench.subnetId } };
+  const request = {
+    restorePoint,
+    strategy: 'upload',
+    target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
+  };
   const good = await bench.restore(request);
   expect(good.status).toBe('SUCCEEDED');
   const operations = new Set(

@@ -24,6 +24,7 @@ const root = sparseDisk('root', 20 * MIB, { boot: true });
 const data = sparseDisk('data', 12 * MIB);
 const request = (restorePoint: string, more: object = {}) => ({
   restorePoint,
+  strategy: 'upload',
   target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
   ...more,
 });

@@ -101,6 +101,7 @@ describe('a restore by strategy upload', () => {
     const restorePoint = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })]);
     const { status, result } = await bench.restore({
       restorePoint,
+      strategy: 'upload',
       target: {
         instanceType: 'm6i.large',
         subnetId: bench.subnetId,
@@ -202,6 +203,7 @@ describe('a restore by strategy upload', () => {
     await bench.backUp([late], { name: 'db01' }, new Date('2026-11-21T10:00:00Z'));
     const { result } = await bench.restore({
       restorePoint: { workload: 'db01', at: 'latest' },
+      strategy: 'upload',
       target: { instanceType: 'm6i.large', subnetId: bench.subnetId, powerOn: false },
     });
     expect(await isRestored(await bench.volumeFile(result?.volumes[0]?.volumeId), late)).toBe(true);
@@ -210,6 +212,7 @@ describe('a restore by strategy upload', () => {
 
 const request = (restorePoint: string) => ({
   restorePoint,
+  strategy: 'upload',
   target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
 });
 

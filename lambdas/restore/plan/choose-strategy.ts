@@ -1,10 +1,23 @@
+import type { Estimate } from '../../../core/model/estimate.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import { type RestoreRequest, shown } from '../../../core/model/request.ts';
+import { bestStrategy } from './best-strategy.ts';
 import { Findings } from './findings.ts';
-import { planStrategies, STRATEGY_NAMES, type StrategyFacts, type StrategyOption } from './strategy.ts';
+import {
+  planStrategies,
+  STRATEGY_NAMES,
+  type StrategyFacts,
+  type StrategyName,
+  type StrategyOption,
+} from './strategy.ts';
 
 /** The strategy that the restore goes by. */
 export interface ChosenStrategy {
+  readonly name: StrategyName;
+  /** Why this one and no other. */
+  readonly reason: string;
   readonly disks: readonly PlannedDisk[];
+  readonly estimate: Estimate;
   readonly strategy: (claimed: { restoreId: string; attempt: number }) => PlannedStrategy;
 }
 
@@ -19,18 +32,47 @@ export interface StrategyChoice {
 
 const ASKED = 'the request asks for it';
 
-/** Decides how the disks become volumes: as the request says, or by what is possible. */
-export async function chooseStrategy(facts: StrategyFacts): Promise<StrategyChoice> {
-  const asked = facts.request.strategy;
-  const options = await planStrategies(facts, asked === 'auto' ? STRATEGY_NAMES : [asked]);
-  const best = options.find(({ plan }) => plan !== undefined);
+/**
+ * Decides how the disks become volumes: as the request says, else by what is possible and by the model.
+ * `compare` says of which strategies the plan is to tell what they would come to.
+ */
+export async function chooseStrategy(
+  facts: StrategyFacts,
+  compare: 'all' | 'as-needed' = 'as-needed',
+): Promise<StrategyChoice> {
+  const { request } = facts;
+  const asked = request.strategy;
+  const names = asked === 'auto' || compare === 'all' ? STRATEGY_NAMES : [asked];
+  const options = await planStrategies(facts, names);
+  const best = asked === 'auto' ? bestStrategy(options.map(candidateOf)) : { name: asked, reason: ASKED };
   const findings = new Findings();
-  for (const option of best ? [best] : options) findings.add(option.findings);
-  const { plan } = best ?? {};
-  const reason = asked === 'auto' ? 'it is the simplest of those that are possible' : ASKED;
-  const chosen = plan && {
-    disks: plan.disks,
-    strategy: (claimed: { restoreId: string; attempt: number }) => plan.strategy({ ...claimed, reason }),
-  };
-  return { chosen, findings, options };
+  for (const option of options) if (!best || option.name === best.name) findings.add(option.findings);
+  const plan = options.find(({ name }) => name === best?.name)?.plan;
+  if (!best || !plan) return { chosen: undefined, findings, options };
+  if (best.name !== 'helper') checkHelperUnused(best.name, { request, findings });
+  const { name, reason } = best;
+  const { disks, estimate } = plan;
+  const strategy = (claimed: { restoreId: string; attempt: number }) => plan.strategy({ ...claimed, reason });
+  return { chosen: { name, reason, disks, estimate, strategy }, findings, options };
+}
+
+const candidateOf = ({ name, plan, findings }: StrategyOption) => ({
+  name,
+  estimate: plan?.estimate,
+  problems: findings.errors.map(({ value, problem }) => `${value}: ${problem}`),
+});
+
+function checkHelperUnused(
+  chosen: StrategyName,
+  { request: { helper }, findings }: { request: RestoreRequest; findings: Findings },
+): void {
+  const { readBack, ...others } = helper;
+  const given = { ...others, ...(readBack === 'sample' ? {} : { readBack }) };
+  if (Object.values(given).every((value) => value === undefined)) return;
+  findings.warning(
+    'helper',
+    shown(given),
+    `is not used: the strategy is ${chosen}, which has no helper`,
+    'Ask for strategy helper, or leave it out',
+  );
 }

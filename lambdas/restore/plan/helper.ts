@@ -1,8 +1,10 @@
 import type { Subnet } from '@aws-sdk/client-ec2';
+import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
+import { estimateOfHelper } from './estimates.ts';
 import type { Findings } from './findings.ts';
 import { findHelperImage } from './helper-image.ts';
 import { findHelperType } from './helper-instance-type.ts';
@@ -24,6 +26,7 @@ type HelperStrategy = Extract<PlannedStrategy, { name: 'helper' }>;
 
 export interface HelperPlan {
   readonly disks: readonly PlannedDisk[];
+  readonly estimate: Estimate;
   readonly strategy: (chosen: { reason: string }) => HelperStrategy;
 }
 
@@ -62,7 +65,8 @@ export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undef
     roleId: environment().HELPER_ROLE_ID,
     readBack: request.helper.readBack,
   };
-  return { disks, strategy: ({ reason }) => ({ ...strategy, reason }) };
+  const estimate = estimateOfHelper(disks, { ...facts, type: type.best });
+  return { disks, estimate, strategy: ({ reason }) => ({ ...strategy, reason }) };
 }
 
 /** What the volumes can take together at their best, MB/s. */

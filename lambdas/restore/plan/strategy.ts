@@ -1,4 +1,6 @@
+import type { Estimate } from '../../../core/model/estimate.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import { planDirect } from './direct.ts';
 import { Findings } from './findings.ts';
 import { type HelperFacts, planHelper } from './helper.ts';
 import { planUpload } from './upload.ts';
@@ -11,6 +13,7 @@ export type StrategyFacts = Omit<HelperFacts, 'findings'>;
 export interface StrategyPlan {
   /** With what this strategy needs to know of each. */
   readonly disks: readonly PlannedDisk[];
+  readonly estimate: Estimate;
   /** Some names are an attempt's own, which is known once the restore is claimed. */
   readonly strategy: (chosen: Chosen) => PlannedStrategy;
 }
@@ -34,12 +37,8 @@ export interface StrategyOption {
 /** Plans a strategy as far as that is possible, and says in `facts.findings` what is wrong. */
 type Planner = (facts: HelperFacts) => Promise<StrategyPlan | undefined>;
 
-// In the order of preference where nothing else tells two of them apart: the simpler one first.
 const PLANNERS: Readonly<Record<StrategyName, Planner>> = {
-  direct: async ({ findings }) => {
-    findings.error('strategy', 'direct', 'is not there yet', 'Use upload or helper');
-    return undefined;
-  },
+  direct: planDirect,
   upload: planUpload,
   helper: planHelper,
 };

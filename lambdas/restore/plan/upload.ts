@@ -1,9 +1,12 @@
+import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Bytes } from '../../../core/model/ids.ts';
+import type { Manifest } from '../../../core/model/manifest.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
-import { type RestoreRequest, shown } from '../../../core/model/request.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
 import { temporaryBucketName } from '../../../core/model/temporary-bucket.ts';
 import { environment } from '../../runtime/step.ts';
 import { fieldOf } from './disks.ts';
+import { estimateOfUpload } from './estimates.ts';
 import type { Findings } from './findings.ts';
 
 // ImportSnapshot takes disk images of less than 8 TiB without a manifest file (VM Import/Export User Guide).
@@ -23,34 +26,28 @@ const isTooLargeToUpload = ({ size }: Pick<PlannedDisk, 'size'>): boolean => siz
 
 interface UploadPlan {
   readonly disks: readonly PlannedDisk[];
+  readonly estimate: Estimate;
   readonly strategy: (chosen: { restoreId: string; attempt: number; reason: string }) => UploadStrategy;
 }
 
 /** Decides how the disks are uploaded; the findings say where that is not possible. */
 export async function planUpload({
   request,
+  manifest,
   disks,
   findings,
 }: {
   readonly request: RestoreRequest;
+  readonly manifest: Manifest;
   readonly disks: readonly PlannedDisk[];
   readonly findings: Findings;
 }): Promise<UploadPlan> {
-  checkHelperUnused(request, findings);
   const uploaded = planUploads(disks, request, findings);
-  return { disks: uploaded, strategy: (chosen) => planUploadStrategy(uploaded, chosen) };
-}
-
-function checkHelperUnused({ helper }: RestoreRequest, findings: Findings): void {
-  const { readBack, ...others } = helper;
-  const given = { ...others, ...(readBack === 'sample' ? {} : { readBack }) };
-  if (Object.values(given).every((value) => value === undefined)) return;
-  findings.warning(
-    'helper',
-    shown(given),
-    'is not used: the strategy is upload, which has no helper',
-    'Ask for strategy helper, or leave it out',
-  );
+  return {
+    disks: uploaded,
+    estimate: estimateOfUpload(uploaded, { request, manifest }),
+    strategy: (chosen) => planUploadStrategy(uploaded, chosen),
+  };
 }
 
 /** Adds to every disk how it is uploaded. */

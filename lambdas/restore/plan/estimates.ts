@@ -1,0 +1,76 @@
+import { estimateDirect, estimateHelper, estimateUpload } from '../../../core/model/cost-model.ts';
+import type { Estimate } from '../../../core/model/estimate.ts';
+import type { Manifest } from '../../../core/model/manifest.ts';
+import type { PlannedDisk } from '../../../core/model/plan.ts';
+import { OTHER_VCPU_HOUR_USD, VCPU_HOUR_USD } from '../../../core/model/prices-and-speeds.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
+import { rateOf } from './helper-choice.ts';
+import type { HelperType } from './helper-types.ts';
+import { throughputOf } from './volume-throughput.ts';
+
+const BLOCK_BYTES = 512 * 1_024;
+
+interface EstimateFacts {
+  readonly request: RestoreRequest;
+  readonly manifest: Manifest;
+}
+
+/** How much of each disk is not zero, by its id. */
+function writtenBytes({ disks }: Manifest): ReadonlyMap<string, number> {
+  return new Map<string, number>(disks.map(({ id, writtenBlocks }) => [id, writtenBlocks * BLOCK_BYTES]));
+}
+
+/** A disk as the model knows it. */
+function workOf(manifest: Manifest) {
+  const written = writtenBytes(manifest);
+  return ({ id, size }: PlannedDisk) => ({ sizeBytes: size, writtenBytes: written.get(id) ?? 0 });
+}
+
+/** Of disks that are planned to be uploaded. */
+export function estimateOfUpload(disks: readonly PlannedDisk[], { manifest }: EstimateFacts): Estimate {
+  const basic = workOf(manifest);
+  const work = disks.map((disk) => ({
+    ...basic(disk),
+    batchBytes: (disk.upload?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
+    partBytes: (disk.upload?.partSegments ?? disk.segmentCount) * disk.segmentBytes,
+  }));
+  return estimateUpload({ disks: work, conversion: 'none' });
+}
+
+/** Of disks that a helper of this type writes. */
+export function estimateOfHelper(
+  disks: readonly PlannedDisk[],
+  { request, manifest, type }: EstimateFacts & { readonly type: HelperType },
+): Estimate {
+  return estimateHelper({ ...helperWork(disks, { request, manifest, type }), conversion: 'none' });
+}
+
+/** What the model needs to know of a helper's work. */
+export function helperWork(
+  disks: readonly PlannedDisk[],
+  { request, manifest, type }: EstimateFacts & { readonly type: HelperType },
+) {
+  const basic = workOf(manifest);
+  return {
+    disks: disks.map((disk) => ({ ...basic(disk), volumeMibps: throughputOf(disk).sustainedMiBps })),
+    helperMBps: rateOf(type),
+    helperHourUsd: type.vcpus * (VCPU_HOUR_USD[familyOf(type)] ?? OTHER_VCPU_HOUR_USD),
+    // Reading everything back takes as long again.
+    passes: request.helper.readBack === 'all' ? 2 : 1,
+  };
+}
+
+const familyOf = ({ name }: HelperType): string => name.split('.')[0] ?? name;
+
+/** Of disks that are planned to be written to snapshots directly. */
+export function estimateOfDirect(
+  disks: readonly PlannedDisk[],
+  { manifest, accountPutsPerSecond }: EstimateFacts & { readonly accountPutsPerSecond: number },
+): Estimate {
+  const basic = workOf(manifest);
+  const work = disks.map((disk) => ({
+    ...basic(disk),
+    batchBytes: (disk.direct?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
+  }));
+  return estimateDirect({ disks: work, conversion: 'none', accountPutsPerSecond });
+}
