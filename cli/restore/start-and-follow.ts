@@ -134,8 +134,7 @@ export function requireRestored(story: RestoreStory): void {
   if (execution?.status !== 'SUCCEEDED') {
     const error = errorOf(story);
     // What the plan refuses has created nothing: the request was wrong, the restore did not fail.
-    if (error?.name === 'BadRequest')
-      throw new BadRequest(error.cause, 'Mend that and start it again.');
+    if (error?.name === 'BadRequest') throw new BadRequest(error.cause, 'Mend that and start it again.');
     const why = error === undefined ? 'no reason is known' : `${error.name}: ${error.cause}`;
     const what = execution?.status === 'ABORTED' ? 'was cancelled' : 'failed';
     throw new RestoreFailed(`the restore ${restoreId} ${what}: ${why}`, show);
