@@ -66,6 +66,12 @@ export class StorageUnreachable extends LandfallError {
   override readonly retryable = true;
 }
 
+/** Nothing has gone on for so long that starting anew is the better try. */
+export class WorkStalled extends LandfallError {
+  override readonly name = 'WorkStalled';
+  override readonly retryable = true;
+}
+
 /** The program was told to end. */
 export class Interrupted extends LandfallError {
   override readonly name = 'Interrupted';

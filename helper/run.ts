@@ -1,4 +1,4 @@
-import { makeS3Client, makeS3Store, parseS3Url } from '../core/repository/index.ts';
+import { makeS3Client, makeS3Store, makeSlots, parseS3Url } from '../core/repository/index.ts';
 import { type HelperArguments, parseHelperArguments, USAGE } from './arguments.ts';
 import { makeChannel } from './channel/channel.ts';
 import { makeAlignedBuffers } from './devices/aligned-buffers.ts';
@@ -7,7 +7,7 @@ import { makeNvmeDevices } from './devices/nvme-devices.ts';
 import { InvalidArguments } from './errors.ts';
 import { limitsFor } from './life/limits.ts';
 import { live } from './life/live.ts';
-import { READ_BUFFERS } from './work/memory.ts';
+import { FLUSHES_AT_ONCE, READ_BUFFERS } from './work/memory.ts';
 
 export const EXIT = { over: 0, crashed: 1, badArguments: 2, interrupted: 3 } as const;
 
@@ -46,6 +46,7 @@ function start(
       channel: makeChannel({ client, bucket, folder, requestSeconds: limits.requestSeconds }),
       devices: devices === undefined ? makeNvmeDevices() : makeLinkedDevices(devices),
       buffers: makeAlignedBuffers(READ_BUFFERS),
+      flushing: makeSlots(FLUSHES_AT_ONCE),
       limits,
       log,
     },

@@ -11,11 +11,13 @@ export interface Limits {
   readonly ordersSeconds: number;
   /** Until a try that S3 answers with nothing but passing errors is given up. */
   readonly outageSeconds: number;
+  /** Until work of which nothing goes on is given up: longer than an outage, whose error says more. */
+  readonly stallSeconds: number;
   /** For devices to be closed at the end. */
   readonly closeSeconds: number;
 }
 
-/** At 10 seconds: 30 s, 5 s, 5 minutes, an hour, 15 minutes, a minute. */
+/** At 10 seconds: 30 s, 5 s, 5 minutes, an hour, 15 minutes, 20 minutes, a minute. */
 export const limitsFor = (heartbeatSeconds: number): Limits => ({
   heartbeatSeconds,
   // Never so short that an ordinary slow answer is taken for none.
@@ -24,5 +26,6 @@ export const limitsFor = (heartbeatSeconds: number): Limits => ({
   deviceSeconds: 30 * heartbeatSeconds,
   ordersSeconds: 360 * heartbeatSeconds,
   outageSeconds: 90 * heartbeatSeconds,
+  stallSeconds: 120 * heartbeatSeconds,
   closeSeconds: Math.max(5, 6 * heartbeatSeconds),
 });

@@ -4,7 +4,7 @@ import { openRepository, readManifest, type Store } from '../../core/repository/
 import { makePatientStore } from '../channel/patient-store.ts';
 import type { OpenDevice } from '../devices/open-device.ts';
 import type { DiskProgress } from '../disk/progress.ts';
-import { onDisk } from '../errors.ts';
+import { OrdersInvalid, onDisk } from '../errors.ts';
 import { beginDisk, prepareDisk } from './prepare.ts';
 import { together } from './together.ts';
 import { patienceOf, type Tools } from './tools.ts';
@@ -28,6 +28,7 @@ export async function carryOut(
   orders: HelperOrders,
   { tools, store, progress, signal }: CarryOutOptions,
 ): Promise<void> {
+  checkDistinct(orders);
   const repository = await openRepository(makePatientStore(store, patienceOf(tools, signal)));
   const restorePoint = parseRestorePointId(orders.restorePoint);
   const manifest = await readManifest(repository, restorePoint, { signal });
@@ -56,5 +57,14 @@ export async function carryOut(
     await writeDisks(jobs, { readBack: orders.readBack, noteSeconds, signal });
   } finally {
     await Promise.all(opened.map((device) => device.close()));
+  }
+}
+
+/** @throws OrdersInvalid */
+function checkDistinct({ disks }: HelperOrders): void {
+  for (const field of ['id', 'volumeId'] as const) {
+    const names = disks.map((disk) => disk[field]);
+    const twice = names.find((name, nth) => names.indexOf(name) !== nth);
+    if (twice !== undefined) throw new OrdersInvalid(`the orders name ${field} ${twice} twice`);
   }
 }

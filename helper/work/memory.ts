@@ -10,3 +10,5 @@ export const READ_BYTES = 16 * MIB;
 export const WRITES_BYTES = 4 * MIB;
 /** Lent for reading devices, over all disks. */
 export const READ_BUFFERS = (16 * MIB) / BLOCK_BYTES;
+/** Of the threads for devices, four where nothing else is said, so many may wait for a flush. */
+export const FLUSHES_AT_ONCE = 2;

@@ -75,7 +75,11 @@ export async function beginDisk(
   };
   if (!noted) await save(state);
   progress.enter('writing');
-  const checkpoint = makeCheckpoint({ state, finished, flush: () => device.flush(), save });
+  const flush = async () => {
+    const giveBack = await tools.flushing.take();
+    await device.flush().finally(giveBack);
+  };
+  const checkpoint = makeCheckpoint({ state, finished, flush, save });
   return { order, reader, device, progress, checkpoint };
 }
 

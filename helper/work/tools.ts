@@ -1,3 +1,4 @@
+import type { Slots } from '../../core/repository/index.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Patience } from '../channel/patience.ts';
 import type { AlignedBuffers } from '../devices/aligned-buffers.ts';
@@ -9,6 +10,11 @@ export interface Tools {
   readonly channel: Channel;
   readonly devices: Devices;
   readonly buffers: AlignedBuffers;
+  /**
+   * For flushing, which may hold a thread for many seconds: were all threads at it, nothing else would go on, and not
+   * even S3's address could be looked up for a heartbeat.
+   */
+  readonly flushing: Slots;
   readonly limits: Limits;
   readonly log: (line: string) => void;
 }

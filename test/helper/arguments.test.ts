@@ -59,6 +59,7 @@ describe('the arguments of the program', () => {
       deviceSeconds: 300,
       ordersSeconds: 3600,
       outageSeconds: 900,
+      stallSeconds: 1200,
       closeSeconds: 60,
     });
   });

@@ -1,6 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { HelperReport } from '../../core/model/helper.ts';
+import { makeSlots } from '../../core/repository/index.ts';
+import type { Channel } from '../../helper/channel/channel.ts';
+import { makeAlignedBuffers } from '../../helper/devices/aligned-buffers.ts';
+import { makeLinkedDevices } from '../../helper/devices/linked-devices.ts';
+import { limitsFor } from '../../helper/life/limits.ts';
+import { live } from '../../helper/life/live.ts';
 import { BLOCK, backUpDisks, drawn } from '../repository/machines.ts';
+import { makeMemoryStore } from '../repository/memory-store.ts';
 import { type Appliance, content, makeAppliance, orderOf, type Volume } from './appliance.ts';
 import { type Ground, makeGround, until } from './ground.ts';
 
@@ -72,7 +80,7 @@ describe('the life of a helper ends', () => {
   });
 
   test('when its deadline has passed, whatever it is doing', async () => {
-    const { ended } = appliance.start('--deadline', new Date(Date.now() + 2000).toISOString());
+    const { ended } = appliance.start('--deadline', new Date(Date.now() + 3000).toISOString());
     await order();
     await heldAtPacks();
     expect(await ended).toBe(0);
@@ -85,10 +93,32 @@ describe('the life of a helper ends', () => {
   });
 
   test('when no orders come', async () => {
-    // For 360 heartbeats.
-    const { ended, output } = appliance.start('--heartbeat-seconds', '0.005');
-    expect(await ended).toBe(0);
-    expect(output()).toContain('no orders came');
+    const reports: HelperReport[] = [];
+    const channel: Channel = {
+      lookForOrders: async () => undefined,
+      readReport: async () => undefined,
+      writeReport: async (report) => void reports.push(report),
+      readDiskState: async () => undefined,
+      writeDiskState: async () => undefined,
+    };
+    const ending = await live({
+      instanceId: 'i-0aa',
+      tools: {
+        channel,
+        devices: makeLinkedDevices('nowhere'),
+        buffers: makeAlignedBuffers(1),
+        flushing: makeSlots(1),
+        limits: { ...limitsFor(10), heartbeatSeconds: 0.01, ordersSeconds: 0.1 },
+        log: () => undefined,
+      },
+      openStore: () => makeMemoryStore(),
+      deadline: undefined,
+      signal: new AbortController().signal,
+    });
+    expect(ending).toBe('no orders came');
+    expect(reports.map(({ state }) => state)).toEqual(reports.map(() => 'ready'));
+    expect(reports.map(({ sequence }) => sequence)).toEqual(reports.map((_, nth) => nth + 1));
+    expect(reports.length).toBeGreaterThan(1);
   });
 
   test('when it is told to end, as interrupted', async () => {
@@ -114,6 +144,15 @@ describe('the life of a helper ends', () => {
     appliance.start();
     await appliance.reported('done');
     expect((await content(volume)).subarray(0, root.length).equals(root)).toBe(true);
+  });
+
+  test('as crashed, when nothing goes on', async () => {
+    // 120 heartbeats. What is held is neither answered nor refused.
+    const { ended, output } = appliance.start('--heartbeat-seconds', '0.02');
+    await order();
+    await heldAtPacks();
+    expect(await ended).toBe(1);
+    expect(output()).toContain('WorkStalled');
   });
 });
 

@@ -116,6 +116,17 @@ describe('a helper refuses, and leaves alone,', () => {
     expect(await ended).toBe(0);
   });
 
+  test('orders that write two disks onto one volume', async () => {
+    appliance.start();
+    const [one, other] = [orderOf('root', volume, root.length), orderOf('data', volume, root.length)];
+    await appliance.order({ restorePoint, readBack: 'sample', disks: [one, other] });
+    expect(await failure()).toMatchObject({
+      name: 'OrdersInvalid',
+      message: expect.stringContaining('volumeId vol-0aa1 twice'),
+    });
+    expect(await isUntouched()).toBe(true);
+  });
+
   test('a disk of another size than was ordered', async () => {
     appliance.start();
     await appliance.order({
