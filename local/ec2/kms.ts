@@ -6,18 +6,6 @@ import type { Simulation } from './simulation.ts';
  * answers, and that a key that cannot be used only shows itself after the call succeeded.
  */
 
-/** A key as KMS knows it. */
-export interface KeyView {
-  readonly arn: string;
-  readonly state: 'Enabled' | 'Disabled' | 'PendingDeletion';
-}
-
-/** What EC2 asks of KMS. */
-export interface KeyDirectory {
-  /** A key by its id, its ARN, or the name or ARN of an alias. */
-  find(key: string): KeyView | undefined;
-}
-
 /** The key that EBS encrypts with when none is named. */
 const DEFAULT_KEY = 'alias/aws/ebs';
 

@@ -27,7 +27,6 @@ import { instanceProfileOperations } from './instance-profiles.ts';
 import { instanceStateOperations } from './instance-states.ts';
 import { instanceStatusOperations } from './instance-status.ts';
 import { keyPairOperations } from './key-pairs.ts';
-import type { KeyDirectory } from './kms.ts';
 import { handleVolumeModification, modifyVolumeOperations } from './modify-volume.ts';
 import { networkInterfaceOperations } from './network-interfaces.ts';
 import type { ObjectSource } from './object-source.ts';
@@ -44,6 +43,7 @@ import {
   type Ec2Quotas,
   find,
   type IdentityDirectory,
+  type KeyDirectory,
   type Simulation,
 } from './simulation.ts';
 import { handleSnapshotTransitions } from './snapshot-store.ts';

@@ -5,7 +5,6 @@ import type { Ec2Events } from './events.ts';
 import type { HelperHost } from './helper-appliance/host.ts';
 import { checkId, RESOURCE_KINDS, type ResourceKindName } from './ids.ts';
 import type { ImageImportRecord } from './import-image-record.ts';
-import type { KeyDirectory } from './kms.ts';
 import type { ObjectSource } from './object-source.ts';
 import type {
   AddressRecord,
@@ -48,6 +47,14 @@ export interface IdentityDirectory {
   findRole(nameOrArn: string): object | undefined;
   findInstanceProfile(nameOrArn: string): { readonly arn: string; readonly name: string } | undefined;
 }
+
+/** What EC2 asks of KMS. */
+export interface KeyDirectory {
+  /** A key by its id, its ARN, or the name or ARN of an alias. */
+  find(key: string): { readonly arn: string; readonly state: KeyState } | undefined;
+}
+
+type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion';
 
 /** Everything the parts of the EC2 simulation share. */
 export interface Simulation {

@@ -1,6 +1,7 @@
 import * as cloudformation from '@aws-sdk/client-cloudformation';
 import * as ebs from '@aws-sdk/client-ebs';
 import * as ec2 from '@aws-sdk/client-ec2';
+import * as kms from '@aws-sdk/client-kms';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import * as sfn from '@aws-sdk/client-sfn';
@@ -147,6 +148,12 @@ const CASES: readonly {
       'PutSnapshotBlock',
       'StartSnapshot',
     ],
+  },
+  {
+    service: 'kms',
+    client: kms,
+    options: { fixed: {}, xml: false, blanks: true, empties: true },
+    operations: ['CreateAlias', 'CreateKey', 'DescribeKey', 'ListAliases', 'ListKeys', 'ScheduleKeyDeletion'],
   },
   {
     service: 'cloudformation',

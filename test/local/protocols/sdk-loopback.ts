@@ -55,7 +55,7 @@ export function makeLoopback({ service, client, operation }: LoopbackOptions) {
 
 function makeClient(client: Readonly<Record<string, unknown>>, requestHandler: unknown): SdkClient {
   const name = Object.keys(client).find((key) =>
-    /^(EC2|EBS|S3|SFN|Lambda|CloudFormation|STS)Client$/.test(key),
+    /^(EC2|EBS|S3|SFN|KMS|Lambda|CloudFormation|STS)Client$/.test(key),
   );
   const Client = client[name ?? ''] as new (config: unknown) => SdkClient;
   return new Client({
