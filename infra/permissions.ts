@@ -136,6 +136,12 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeSecurityGroups',
         'DescribeSubnets',
       ),
+      // The ARN of a key that is named in another way.
+      allow(['kms:DescribeKey'], [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`]),
+      allow(
+        ['servicequotas:GetServiceQuota'],
+        [`arn:${Aws.PARTITION}:servicequotas:${Aws.REGION}:${Aws.ACCOUNT_ID}:ebs/L-AFAE1BE8`],
+      ),
     ],
     'create-temporary-bucket': [
       onBucket(
