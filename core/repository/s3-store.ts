@@ -52,32 +52,52 @@ export function makeS3Store({ client, bucket, prefix: given = '' }: S3StoreOptio
   const place: Place = { client, bucket, prefix, url: `s3://${bucket}/${bare}`.replace(/\/$/, '') };
   return {
     url: place.url,
-    get: (key, { signal, ...range } = {}) => getObject(place, { key: checkKey(key), range, signal }),
-    put: (key, bytes, { ifAbsent = false, signal } = {}) =>
-      putObject(place, { key: checkKey(key), bytes, ifAbsent, signal }),
+    get: (key, { signal: given, ...range } = {}) =>
+      withDeadline(given, (signal) => getObject(place, { key: checkKey(key), range, signal, given })),
+    put: (key, bytes, { ifAbsent = false, signal: given } = {}) =>
+      withDeadline(given, (signal) =>
+        putObject(place, { key: checkKey(key), bytes, ifAbsent, signal, given }),
+      ),
     list: (start, { startAfter, signal } = {}) =>
       listObjects(place, { start: checkPrefix(start), startAfter, signal }),
     delete: (keys) => deleteObjects(place, keys.map(checkKey)),
   };
 }
 
-/** The signal for one call: the caller's, and a deadline that ends it whatever happens. */
-const withDeadline = (signal: AbortSignal | undefined): AbortSignal => {
-  const deadline = AbortSignal.timeout(CALL_TIMEOUT_MS);
-  return signal ? AbortSignal.any([signal, deadline]) : deadline;
-};
+/**
+ * Gives one call a signal: the caller's, and a deadline that ends it whatever happens. Not AbortSignal.timeout: together with
+ * AbortSignal.any it would keep a kilobyte for every call until its deadline, long after it was answered.
+ */
+async function withDeadline<Result>(
+  given: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort(new DOMException(`no answer within ${CALL_TIMEOUT_MS} ms`, 'TimeoutError'));
+  }, CALL_TIMEOUT_MS);
+  try {
+    return await call(given ? AbortSignal.any([given, deadline.signal]) : deadline.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
-interface Get {
+interface Call {
   readonly key: string;
+  readonly signal: AbortSignal;
+  /** The caller's own. */
+  readonly given: AbortSignal | undefined;
+}
+
+interface Get extends Call {
   readonly range: ObjectRange;
-  readonly signal: AbortSignal | undefined;
 }
 
 // The SDK retries a request until its headers are there; a body that breaks off is asked for again here.
 const BODY_ATTEMPTS = 3;
 
-async function getObject(place: Place, { key, range, signal: given }: Get): Promise<Uint8Array> {
-  const signal = withDeadline(given);
+async function getObject(place: Place, { key, range, signal, given }: Get): Promise<Uint8Array> {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await sendGet(place, { key, range, signal, given });
     try {
@@ -89,10 +109,7 @@ async function getObject(place: Place, { key, range, signal: given }: Get): Prom
   }
 }
 
-async function sendGet(
-  place: Place,
-  { key, range, signal, given }: Get & { signal: AbortSignal; given: AbortSignal | undefined },
-): Promise<GetObjectCommandOutput> {
+async function sendGet(place: Place, { key, range, signal, given }: Get): Promise<GetObjectCommandOutput> {
   const { offset = 0, length } = range;
   const last = length === undefined ? '' : offset + length - 1;
   const Range = offset === 0 && length === undefined ? undefined : `bytes=${offset}-${last}`;
@@ -130,11 +147,9 @@ async function readBody(
   return bytes;
 }
 
-interface Put {
-  readonly key: string;
+interface Put extends Call {
   readonly bytes: Uint8Array;
   readonly ifAbsent: boolean;
-  readonly signal: AbortSignal | undefined;
 }
 
 const CONFLICT_ATTEMPTS = 8;
@@ -142,9 +157,8 @@ const CONFLICT_PAUSE_MS = 100;
 
 async function putObject(
   place: Place,
-  { key, bytes, ifAbsent, signal: given }: Put,
+  { key, bytes, ifAbsent, signal, given }: Put,
 ): Promise<'written' | 'exists'> {
-  const signal = withDeadline(given);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await place.client.send(
@@ -218,15 +232,13 @@ async function listPage(
   }: Omit<List, 'signal'> & { token: string | undefined; given: AbortSignal | undefined },
 ): Promise<ListObjectsV2CommandOutput> {
   try {
-    return await place.client.send(
-      new ListObjectsV2Command({
-        Bucket: place.bucket,
-        Prefix: place.prefix + start,
-        ContinuationToken: token,
-        ...(startAfter !== undefined && { StartAfter: place.prefix + startAfter }),
-      }),
-      { abortSignal: withDeadline(given) },
-    );
+    const command = new ListObjectsV2Command({
+      Bucket: place.bucket,
+      Prefix: place.prefix + start,
+      ContinuationToken: token,
+      ...(startAfter !== undefined && { StartAfter: place.prefix + startAfter }),
+    });
+    return await withDeadline(given, (abortSignal) => place.client.send(command, { abortSignal }));
   } catch (error) {
     throw translate(error, { place, key: `${start}…`, signal: given });
   }
@@ -241,7 +253,9 @@ async function deleteObjects(place: Place, keys: readonly string[]): Promise<voi
     const first = keys[from] ?? '';
     try {
       const command = new DeleteObjectsCommand({ Bucket: place.bucket, Delete: { Objects, Quiet: true } });
-      const { Errors = [] } = await place.client.send(command, { abortSignal: withDeadline(undefined) });
+      const { Errors = [] } = await withDeadline(undefined, (abortSignal) =>
+        place.client.send(command, { abortSignal }),
+      );
       const failed = Errors[0];
       if (failed)
         throw new RangeError(
