@@ -36,7 +36,7 @@ export function makeQuotaSwitch(): QuotaSwitch {
     },
     admit(request) {
       if (!throttle) return;
-      const nowMs = (current.clock ?? performance.now)();
+      const nowMs = current.clock ? current.clock() : performance.now();
       const throttled = throttle.admit({ ...request, nowMs });
       if (throttled === 'snapshot') throw snapshotThrottled();
       if (throttled === 'account') throw accountThrottled();
