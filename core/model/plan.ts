@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { estimateSchema } from './estimate.ts';
 import { readBackSchema } from './helper.ts';
 import {
   architectureSchema,
@@ -68,6 +69,29 @@ export const launchImageSchema = z.discriminatedUnion('kind', [
     enaSupport: z.boolean(),
     sriovNetSupport: z.string().optional(),
     rootDeviceName: z.string(),
+  }),
+  z.strictObject({
+    /** What the conversion makes: its id is in the ledger, its devices are known once it is there. */
+    kind: z.literal('imported'),
+    reason: z.string(),
+    rootDeviceName: z.string(),
+  }),
+]);
+
+/** How disks of a machine from elsewhere become bootable on EC2. */
+export const conversionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({
+    kind: z.literal('import-image'),
+    /** Whose Windows licence; absent where VM Import is to decide. */
+    licenseType: z.enum(['AWS', 'BYOL']).optional(),
+    /** Absent where VM Import is to find out. */
+    bootMode: z.enum(['legacy-bios', 'uefi']).optional(),
+    platform: platformSchema,
+    encrypted: z.boolean(),
+    kmsKeyId: z.string().optional(),
+    /** The disks that VM Import takes together, the boot disk first; the others become volumes as they are. */
+    diskIds: z.array(diskIdSchema).min(1).max(21),
   }),
 ]);
 
@@ -142,6 +166,10 @@ export const planSchema = z.strictObject({
     operatingSystem: z.string().optional(),
   }),
   strategy: plannedStrategySchema,
+  /** Absent in plans of before there was one. */
+  conversion: conversionSchema.default({ kind: 'none' }),
+  /** What the chosen strategy is expected to take and cost; absent in plans of before there were estimates. */
+  estimate: estimateSchema.optional(),
   target: plannedTargetSchema,
   disks: z.array(plannedDiskSchema).min(1),
   warnings: z.array(findingSchema),
@@ -152,5 +180,6 @@ export const planSchema = z.strictObject({
 export type PlannedDisk = z.infer<typeof plannedDiskSchema>;
 export type PlannedStrategy = z.infer<typeof plannedStrategySchema>;
 export type PlannedTarget = z.infer<typeof plannedTargetSchema>;
+export type Conversion = z.infer<typeof conversionSchema>;
 export type LaunchImage = z.infer<typeof launchImageSchema>;
 export type Plan = z.infer<typeof planSchema>;

@@ -14,7 +14,7 @@ const ALWAYS = ['transient', 'concurrency', 'settling'] as const satisfies Retry
 
 export interface StepOptions {
   /** Event of the Lambda; values that begin with `$` are paths into the state. */
-  readonly payload: Readonly<Record<string, string>>;
+  readonly payload: Readonly<Record<string, string | boolean>>;
   /** Where the answer goes; `discard` keeps the state as it is. */
   readonly result: `$${string}` | 'discard';
   /** `nothing`: the state ends with an empty object, whatever it began with. */

@@ -12,6 +12,7 @@ import { HelperAppliance } from '../constructs/helper-appliance.ts';
 import { Steps } from '../constructs/steps.ts';
 import { stepPermissions } from '../permissions.ts';
 import { cleanUpWorkflow } from '../workflows/clean-up.ts';
+import { planWorkflow } from '../workflows/plan.ts';
 import { restoreWorkflow } from '../workflows/restore.ts';
 
 export interface LandfallStackProps extends StackProps {
@@ -25,7 +26,12 @@ export interface LandfallStackProps extends StackProps {
   readonly instanceProfileRoles?: readonly string[];
 }
 
-/** Everything Landfall is in an account: two buckets, two state machines, their functions, and two rules. */
+// Above every deadline inside, for several waves of disks: the last resort, after which the rule on abnormal ends cleans up.
+const RESTORE_TIMEOUT = Duration.days(14);
+// A plan takes seconds; this is for one that waits for room among the account's Lambdas.
+const PLAN_TIMEOUT = Duration.hours(1);
+
+/** Everything Landfall is in an account: two buckets, three state machines, their functions, and two rules. */
 export class LandfallStack extends Stack {
   constructor(scope: Construct, id: string, props: LandfallStackProps) {
     super(scope, id, props);
@@ -71,6 +77,7 @@ export class LandfallStack extends Stack {
     const steps = new Steps(functions);
     const restore = this.#machine('Restore', (machineScope) => restoreWorkflow(machineScope, steps));
     const cleanUp = this.#machine('CleanUp', (machineScope) => cleanUpWorkflow(machineScope, steps));
+    const plan = this.#machine('Plan', (machineScope) => planWorkflow(machineScope, steps), PLAN_TIMEOUT);
     new Rule(this, 'RestoreRequested', {
       description: 'An event asks for a restore: its detail is the request',
       eventPattern: { source: ['landfall'], detailType: ['Restore Requested'] },
@@ -89,6 +96,7 @@ export class LandfallStack extends Stack {
     new CfnOutput(this, 'ControlBucket', { value: control.bucketName });
     new CfnOutput(this, 'RestoreStateMachineArn', { value: restore.stateMachineArn });
     new CfnOutput(this, 'CleanUpStateMachineArn', { value: cleanUp.stateMachineArn });
+    new CfnOutput(this, 'PlanStateMachineArn', { value: plan.stateMachineArn });
   }
 
   #bucket(id: string): Bucket {
@@ -142,13 +150,16 @@ export class LandfallStack extends Stack {
   }
 
   /** State names are unique in a machine, construct ids in their scope: each machine's states get a scope of their own. */
-  #machine(id: string, workflow: (scope: Construct) => IChainable): StateMachine {
+  #machine(
+    id: string,
+    workflow: (scope: Construct) => IChainable,
+    timeout: Duration = RESTORE_TIMEOUT,
+  ): StateMachine {
     const scope = new Construct(this, `${id}Workflow`);
     return new StateMachine(this, id, {
       definitionBody: DefinitionBody.fromChainable(workflow(scope)),
       comment: `Landfall: ${id}`,
-      // Above every deadline inside, for several waves of disks: the last resort, after which the rule on abnormal ends cleans up.
-      timeout: Duration.days(14),
+      timeout,
       logs: {
         destination: new LogGroup(this, `${id}Log`, {
           logGroupName: `/aws/vendedlogs/states/${this.stackName}-${id}`,

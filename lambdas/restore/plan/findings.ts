@@ -12,9 +12,16 @@ export class BadRequest extends LandfallError {
   }
 }
 
+/** What could not be looked at: neither good nor bad. */
+export interface NotKnown {
+  readonly what: string;
+  readonly why: string;
+}
+
 /** Collects what is wrong, so that a person learns all of it at once. */
 export class Findings {
   readonly #found: RequestFinding[] = [];
+  readonly #notKnown: NotKnown[] = [];
 
   error(field: string, value: unknown, problem: string, fix: string): void {
     this.#found.push({ severity: 'error', field, value: asValue(value), problem, fix });
@@ -24,9 +31,27 @@ export class Findings {
     this.#found.push({ severity: 'warning', field, value: asValue(value), problem, fix });
   }
 
+  /** Notes what a check could not find out, e.g. for lack of a permission. */
+  notKnown(what: string, why: string): void {
+    this.#notKnown.push({ what, why });
+  }
+
   /** Takes over what was found apart. */
   add(others: Findings): void {
-    this.#found.push(...others.#found);
+    this.take(others.#found);
+    this.#notKnown.push(...others.#notKnown);
+  }
+
+  take(found: readonly RequestFinding[]): void {
+    this.#found.push(...found);
+  }
+
+  get all(): readonly RequestFinding[] {
+    return this.#found;
+  }
+
+  get allNotKnown(): readonly NotKnown[] {
+    return this.#notKnown;
   }
 
   get warnings(): RequestFinding[] {

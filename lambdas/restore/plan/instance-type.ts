@@ -8,13 +8,15 @@ import { ec2 } from '../../runtime/ec2.ts';
 import type { TargetFacts, Workload } from './facts.ts';
 import type { Findings } from './findings.ts';
 
+const FIELD = 'target.instanceType';
+
 /** The instance type that the request names, or the source instance's, held against what it must be able to do. */
 export async function findInstanceType(
   { workload, request, diskCount, findings }: TargetFacts,
   zone: string | undefined,
 ): Promise<string | undefined> {
   const instanceType = request.target.instanceType ?? workload.source?.instanceType;
-  const field = 'target.instanceType';
+  const field = FIELD;
   if (instanceType === undefined) {
     findings.error(
       field,
@@ -24,11 +26,8 @@ export async function findInstanceType(
     );
     return undefined;
   }
-  const info = await describeInstanceType(instanceType);
-  if (!info) {
-    findings.error(field, instanceType, 'this region has no such instance type', 'Choose another');
-    return undefined;
-  }
+  const info = await checkTypeExists(instanceType, { zone, findings });
+  if (!info) return undefined;
   const architectures = info.ProcessorInfo?.SupportedArchitectures ?? [];
   if (!architectures.some((architecture) => architecture === workload.architecture)) {
     findings.error(
@@ -48,15 +47,28 @@ export async function findInstanceType(
       'Choose a larger type',
     );
   }
+  return instanceType;
+}
+
+/** What EC2 says of a type; undefined when the findings say that it is not to be had. */
+export async function checkTypeExists(
+  instanceType: string,
+  { zone, findings }: { zone: string | undefined; findings: Findings },
+): Promise<InstanceTypeInfo | undefined> {
+  const info = await describeInstanceType(instanceType);
+  if (!info) {
+    findings.error(FIELD, instanceType, 'this region has no such instance type', 'Choose another');
+    return undefined;
+  }
   if (zone !== undefined && !(await isOffered(instanceType, zone))) {
     findings.error(
-      field,
+      FIELD,
       instanceType,
       `is not offered in ${zone}`,
       'Choose another type or a subnet in another zone',
     );
   }
-  return instanceType;
+  return info;
 }
 
 function checkBootMode(

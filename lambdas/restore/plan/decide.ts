@@ -1,0 +1,53 @@
+import type { Manifest } from '../../../core/model/manifest.ts';
+import type { Conversion, PlannedTarget } from '../../../core/model/plan.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
+import { chooseStrategy, type StrategyChoice } from './choose-strategy.ts';
+import { importedImage, needsImport, planConversion } from './conversion.ts';
+import { planDisks } from './disks.ts';
+import type { Findings } from './findings.ts';
+import { chooseLaunchImage } from './launch-image.ts';
+import { planTarget } from './target.ts';
+
+export interface Decision {
+  /** Undefined where the findings say why it is not possible. */
+  readonly target: PlannedTarget | undefined;
+  readonly conversion: Conversion;
+  /** Of the chosen strategy; what was found about it is among the findings. */
+  readonly choice: StrategyChoice;
+}
+
+/**
+ * Decides everything about a restore, and says in `findings` all that is wrong. `compare` says of which strategies
+ * is asked what they would come to.
+ */
+export async function decide(
+  located: Manifest,
+  request: RestoreRequest,
+  { findings, compare }: { findings: Findings; compare: 'all' | 'as-needed' },
+): Promise<Decision> {
+  const manifest = asAsked(located, request);
+  const { workload } = manifest;
+  const launchImage = needsImport({ manifest, request })
+    ? importedImage({ manifest, request, findings })
+    : await chooseLaunchImage(workload, request, findings);
+  const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
+  const wanted = planDisks(manifest, request, { rootDeviceName, findings });
+  const { conversion, disks } = planConversion(wanted, { manifest, request, findings });
+  const { target, subnet } = await planTarget({
+    workload,
+    request,
+    launchImage,
+    diskCount: disks.length,
+    findings,
+  });
+  const choice = await chooseStrategy(
+    { request, manifest, disks, conversion, targetSubnet: subnet },
+    compare,
+  );
+  findings.add(choice.findings);
+  return { target, conversion, choice };
+}
+
+/** The machine as the request wants it to boot. */
+const asAsked = (manifest: Manifest, { target: { bootMode } }: RestoreRequest): Manifest =>
+  bootMode === undefined ? manifest : { ...manifest, workload: { ...manifest.workload, bootMode } };

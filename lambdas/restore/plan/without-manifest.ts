@@ -1,0 +1,34 @@
+import { workloadSchema } from '../../../core/model/manifest.ts';
+import type { RestoreRequest } from '../../../core/model/request.ts';
+import type { TargetFacts } from './facts.ts';
+import type { Findings } from './findings.ts';
+import { checkTypeExists } from './instance-type.ts';
+import { findKeyPair } from './key-pair.ts';
+import { checkAddress, findSecurityGroups, findSubnet } from './network.ts';
+
+/** Of a machine that is not known: whatever hangs on it is not looked at. */
+const UNKNOWN_MACHINE = workloadSchema.parse({
+  name: 'unknown',
+  kind: 'ec2',
+  platform: 'linux',
+  architecture: 'x86_64',
+});
+
+/** Looks at what a request says about the target, where it cannot be held against the machine. */
+export async function checkWithoutManifest(request: RestoreRequest, findings: Findings): Promise<void> {
+  const { target } = request;
+  const facts: TargetFacts = {
+    workload: UNKNOWN_MACHINE,
+    request,
+    launchImage: undefined,
+    diskCount: 0,
+    findings,
+  };
+  const subnet = target.subnetId === undefined ? undefined : await findSubnet(facts);
+  if (subnet && target.securityGroupIds !== undefined) await findSecurityGroups(facts, subnet);
+  await checkAddress(facts, subnet);
+  if (target.keyName !== undefined) await findKeyPair(facts);
+  if (target.instanceType !== undefined) {
+    await checkTypeExists(target.instanceType, { zone: subnet?.AvailabilityZone, findings });
+  }
+}
