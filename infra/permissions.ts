@@ -47,6 +47,7 @@ const instances = ec2Arn('instance/*');
 const groups = ec2Arn('security-group/*');
 const interfaces = ec2Arn('network-interface/*');
 const importTasks = ec2Arn('import-snapshot-task/*');
+const imageImportTasks = ec2Arn('import-image-task/*');
 
 /** EC2 uses a volume's key on behalf of who creates, attaches or starts it. */
 const useKeys = (): PolicyStatement[] => [
@@ -135,6 +136,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeRouteTables',
         'DescribeSecurityGroups',
         'DescribeSubnets',
+        'GetEbsEncryptionByDefault',
       ),
       // The ARN of a key that is named in another way.
       allow(['kms:DescribeKey'], [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`]),
@@ -175,6 +177,29 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       ...useKeys(),
     ],
     'check-import': [describe('DescribeImportSnapshotTasks'), allow(['ec2:CreateTags'], [snapshots], asOurs)],
+    'create-disk-snapshot': [
+      describe('DescribeSnapshots'),
+      allow(['ec2:CreateSnapshot'], [snapshots], asOurs),
+      allow(['ec2:CreateSnapshot'], [volumes], ofRole('temporary')),
+      tagOnCreate('CreateSnapshot', snapshots),
+      ...useKeys(),
+    ],
+    'import-image': [
+      // The image, and the snapshots it makes, get no tags on creation; those it takes may be any of the restore's.
+      allow(['ec2:ImportImage'], [images, snapshots]),
+      allow(['ec2:ImportImage'], [imageImportTasks], asOurs),
+      tagOnCreate('ImportImage', imageImportTasks),
+      allow(['iam:PassRole'], [options.importRoleArn], {
+        StringEquals: { 'iam:PassedToService': 'vmie.amazonaws.com' },
+      }),
+      onBucket('s3:GetBucketLocation', 's3:ListBucket'),
+      onObjects('s3:GetObject'),
+      ...useKeys(),
+    ],
+    'check-import-image': [
+      describe('DescribeImages', 'DescribeImportImageTasks'),
+      allow(['ec2:CreateTags'], [images, snapshots], asOurs),
+    ],
     'start-direct-snapshot': [
       allow(['ebs:StartSnapshot'], [snapshots], asOurs),
       // Unlike EC2's own calls it names no ec2:CreateAction.
@@ -277,6 +302,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       allow(['ec2:RevokeSecurityGroupEgress'], [groups], ofRole('temporary')),
     ],
     'launch-target': [
+      describe('DescribeImages'),
       allow(['ec2:RunInstances'], [instances, volumes, interfaces], asOurs),
       allow(['ec2:RunInstances'], [groups], ofRole('temporary')),
       allow(['ec2:RunInstances'], [images, snapshots, ec2Arn('subnet/*'), ec2Arn('key-pair/*')]),
@@ -320,6 +346,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'clean-up': [
       describe(
         'DescribeImages',
+        'DescribeImportImageTasks',
         'DescribeImportSnapshotTasks',
         'DescribeInstances',
         'DescribeSecurityGroups',
@@ -332,8 +359,8 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       allow(['ec2:DeleteSnapshot'], [snapshots], ofRole('temporary')),
       allow(['ec2:DeregisterImage'], [images], ofRole('temporary')),
       allow(['ec2:DeleteSecurityGroup'], [groups], ofAnyTemporaryRole),
-      allow(['ec2:CancelImportTask'], [importTasks], ofRole('temporary')),
-      allow(['ec2:CreateTags'], [snapshots], asOurs),
+      allow(['ec2:CancelImportTask'], [importTasks, imageImportTasks], ofRole('temporary')),
+      allow(['ec2:CreateTags'], [images, snapshots], asOurs),
       onBucket('s3:ListBucket', 's3:ListBucketMultipartUploads', 's3:GetBucketTagging', 's3:DeleteBucket'),
       onObjects('s3:DeleteObject', 's3:AbortMultipartUpload'),
     ],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readBackSchema } from './helper.ts';
 import { parseRestoreId, parseRestorePointId, type RestoreId, type RestorePointId } from './ids.ts';
-import { checked, diskIdSchema, workloadNameSchema } from './manifest.ts';
+import { bootModeSchema, checked, diskIdSchema, workloadNameSchema } from './manifest.ts';
 
 const restorePointSelectorSchema = z
   .union([
@@ -54,6 +54,19 @@ const targetSchema = z.strictObject({
   imageId: awsId('ami')
     .optional()
     .describe('Image to launch from before the root volume is swapped; default: chosen by the plan'),
+  conversion: z
+    .enum(['import', 'none'])
+    .optional()
+    .describe(
+      'Of machines that are no EC2 backups: `import` (default) has VM Import make them bootable; `none` launches a Linux system as it is',
+    ),
+  licenseType: z
+    .enum(['AWS', 'BYOL'])
+    .optional()
+    .describe(
+      'Of imported machines: whose Windows licence; default: VM Import’s own (AWS for Windows Server, BYOL for clients and Linux)',
+    ),
+  bootMode: bootModeSchema.optional().describe('Default: the machine’s'),
   tags: tagsSchema.default({}).describe('Added to instance and volumes'),
   powerOn: z.boolean().default(true).describe('Start the instance when everything is attached'),
 });

@@ -31,6 +31,7 @@ export const ledgerKindSchema = z.enum([
   'bucket',
   'upload',
   'import-task',
+  'image-import-task',
   'snapshot',
   'volume',
   'image',
@@ -43,7 +44,8 @@ export const ledgerKindSchema = z.enum([
 
 /**
  * One thing a restore makes. Written as an intent before the thing is made; every later moment is added to it.
- * Names: the disk's id for what belongs to a disk, `launch` and `placeholder-root` for the launch image's parts
+ * Names: the disk's id for what belongs to a disk, `source:<disk id>` for what of it goes into an import as image (no disk
+ * id has a colon), `imported` for that import and its image, `launch` and `placeholder-root` for the launch image's parts
  * and the root it brought, `target`, `temporary`, `isolated` for the others. The first helper is `helper-1`, the one
  * that replaces it `helper-2`; a disk's attachment to it is `helper-1.<disk id>`; its security group is `helper`.
  */
@@ -181,6 +183,8 @@ const PHASE_TITLES: Readonly<Record<string, string>> = {
   'create-temporary-bucket': 'create the temporary bucket',
   'start-disk-upload': 'upload as RAW',
   'import-snapshot': 'import as snapshot',
+  'create-disk-snapshot': 'snapshot disk',
+  'import-image': 'import as image',
   'start-direct-snapshot': 'write snapshot',
   'create-volume': 'create volume',
   'launch-helper': 'launch helper',

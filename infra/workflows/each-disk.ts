@@ -1,9 +1,12 @@
 import {
   Chain,
+  Choice,
+  Condition,
   DistributedMap,
   Fail,
   type IChainable,
   JsonPath,
+  Pass,
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -14,24 +17,27 @@ import { DISK } from './payloads.ts';
 
 export interface EachDiskOptions {
   /** In the names of states; one of the strategies has none. */
-  readonly suffix: '' | 'Directly';
+  readonly suffix: '' | 'Directly' | 'OfHelper' | 'OfImage';
+  /** Which of them, in `$.restore`; default: all. */
+  readonly disks?: 'disks' | 'imageDisks';
   readonly disksAtOnce: number;
-  /** What is done with one disk, whose id is at `$.diskId`. */
+  /** What is done with one disk: its id is at `$.diskId`, and at `$.becomes` whether a `volume` or part of an `image` is made of it. */
   readonly body: IChainable;
 }
 
-/** All disks of a restore, side by side, each in an execution of its own. */
+/** Disks of a restore, side by side, each in an execution of its own. */
 export function eachDisk(
   scope: Construct,
   steps: Steps,
-  { suffix, disksAtOnce, body }: EachDiskOptions,
+  { suffix, disks = 'disks', disksAtOnce, body }: EachDiskOptions,
 ): DistributedMap {
   const map = new DistributedMap(scope, `RestoreDisks${suffix}`, {
-    itemsPath: '$.restore.disks',
+    itemsPath: `$.restore.${disks}`,
     itemSelector: {
       'restoreId.$': '$.restore.restoreId',
       'attempt.$': '$.restore.attempt',
       'diskId.$': '$$.Map.Item.Value.diskId',
+      'becomes.$': '$$.Map.Item.Value.becomes',
     },
     maxConcurrency: disksAtOnce,
     mapExecutionType: StateMachineType.STANDARD,
@@ -74,6 +80,17 @@ export function createVolume(scope: Construct, steps: Steps, suffix: EachDiskOpt
       error: 'Volume',
     }),
   );
+}
+
+/** The end of a disk's way where VM Import makes an image of it together with others; else the way goes on. */
+export function unlessForImage(
+  scope: Construct,
+  suffix: EachDiskOptions['suffix'],
+  { otherwise }: { otherwise: IChainable },
+): IChainable {
+  return new Choice(scope, `DiskForImage${suffix}`)
+    .when(Condition.stringEquals('$.becomes', 'image'), new Pass(scope, `DiskLeftToImage${suffix}`))
+    .otherwise(otherwise);
 }
 
 /** A child of a distributed Map keeps its failure in the record, since its parent is not told of it; then it fails. */

@@ -14,6 +14,7 @@ import { attempt } from '../constructs/attempt.ts';
 import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
 import { cleanUp, restoreOutcome } from './clean-up.ts';
+import { importMachine, volumesOfImage } from './import-machine.ts';
 import { DISK, EXECUTION, RESTORE } from './payloads.ts';
 import { prepareTarget } from './prepare-target.ts';
 import { uploadDisks } from './upload-disks.ts';
@@ -29,7 +30,7 @@ export function restoreWorkflow(scope: Construct, steps: Steps): IChainable {
 
   const restore = attempt(scope, 'Restore', {
     body: Chain.start(planRestore(scope, steps))
-      .next(disksAndTarget(scope, steps))
+      .next(comeAshore(scope, steps))
       .next(attachVolumes(scope, steps))
       .next(
         steps.task(scope, 'SetVolumeLifetimes', 'set-volume-lifetimes', {
@@ -74,23 +75,43 @@ function planRestore(scope: Construct, steps: Steps): IChainable {
 
 /**
  * The disks come ashore while the target is launched and stopped: a missing permission or capacity shows within
- * minutes, not after hours of copying, and the target waits for its disks, not the other way round.
+ * minutes, not after hours of copying, and the target waits for its disks, not the other way round. A machine from
+ * elsewhere comes by here twice: with its disks, of which VM Import makes an image; then with the image, of which
+ * volumes and target are made.
  */
-function disksAndTarget(scope: Construct, steps: Steps): IChainable {
-  return new Parallel(scope, 'DisksAndTarget', { resultPath: JsonPath.DISCARD })
-    .branch(disksByStrategy(scope, steps))
-    .branch(prepareTarget(scope, steps));
+function comeAshore(scope: Construct, steps: Steps): Chain {
+  const disksAndTarget = new Parallel(scope, 'DisksAndTarget', { resultPath: JsonPath.DISCARD })
+    .branch(disks(scope, steps))
+    .branch(target(scope, steps));
+  const ashore = new Pass(scope, 'Ashore');
+  disksAndTarget.next(
+    new Choice(scope, 'ImportNeeded')
+      .when(isConversion('import'), importMachine(scope, steps).next(disksAndTarget))
+      .otherwise(ashore),
+  );
+  return Chain.custom(disksAndTarget, [ashore], ashore);
 }
 
-/** Each strategy ends alike: with a volume for every disk, available in the target's zone. */
-function disksByStrategy(scope: Construct, steps: Steps): IChainable {
+/** `none`, `import`, and `imported` when that is done. */
+const isConversion = (value: string): Condition => Condition.stringEquals('$.restore.conversion', value);
+
+/** Ends with a volume for every disk, available in the target's zone, but for those that go into an image. */
+function disks(scope: Construct, steps: Steps): IChainable {
   return new Choice(scope, 'StrategyChosen')
+    .when(isConversion('imported'), volumesOfImage(scope, steps))
     .when(Condition.stringEquals('$.restore.strategy', 'upload'), uploadDisks(scope, steps))
     .when(Condition.stringEquals('$.restore.strategy', 'helper'), writeWithHelper(scope, steps))
     .when(Condition.stringEquals('$.restore.strategy', 'direct'), writeSnapshots(scope, steps))
     .otherwise(
       new Fail(scope, 'StrategyUnknown', { error: 'StrategyUnknown', causePath: '$.restore.strategy' }),
     );
+}
+
+/** A target that is launched from the imported image has to wait for it. */
+function target(scope: Construct, steps: Steps): IChainable {
+  return new Choice(scope, 'ImageToCome')
+    .when(isConversion('import'), new Pass(scope, 'TargetAfterImport'))
+    .otherwise(prepareTarget(scope, steps));
 }
 
 function attachVolumes(scope: Construct, steps: Steps): IChainable {

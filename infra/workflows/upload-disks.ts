@@ -8,7 +8,7 @@ import {
 import type { Construct } from 'constructs';
 import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
-import { createVolume, eachDisk, noteFailure } from './each-disk.ts';
+import { createVolume, eachDisk, noteFailure, unlessForImage } from './each-disk.ts';
 import { DISK, RESTORE } from './payloads.ts';
 
 // VM Import runs 20 import tasks at once in an account and Region (AWS General Reference, VM Import/Export quotas).
@@ -18,11 +18,16 @@ const BATCHES_AT_ONCE = 16;
 // VM Import promises no speed; the largest disk it takes needs 32 MiB/s to be done by then.
 const IMPORT_DEADLINE_SECONDS = 3 * 86_400;
 
-/** Strategy `upload`: in a bucket of the restore's own every disk becomes a RAW object, then a snapshot, then a volume. */
+/**
+ * Strategy `upload`: in a bucket of the restore's own every disk becomes a RAW object, then a snapshot, then a volume.
+ * What goes into an image stays an object.
+ */
 export function uploadDisks(scope: Construct, steps: Steps): IChainable {
-  const body = uploadDisk(scope, steps)
-    .next(importDisk(scope, steps))
-    .next(createVolume(scope, steps, ''));
+  const body = uploadDisk(scope, steps).next(
+    unlessForImage(scope, '', {
+      otherwise: importDisk(scope, steps).next(createVolume(scope, steps, '')),
+    }),
+  );
   return steps
     .task(scope, 'CreateTemporaryBucket', 'create-temporary-bucket', { payload: RESTORE, result: 'discard' })
     .next(

@@ -8,7 +8,7 @@ import {
 import type { Construct } from 'constructs';
 import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
-import { createVolume, eachDisk, noteFailure } from './each-disk.ts';
+import { createVolume, eachDisk, noteFailure, unlessForImage } from './each-disk.ts';
 import { DISK } from './payloads.ts';
 
 // Each holds one of the 100 snapshots that an account may have pending (EBS User Guide, quotas for Amazon EBS).
@@ -16,11 +16,11 @@ const DISKS_AT_ONCE = 20;
 // AWS says nothing about how long it takes to seal a snapshot; others see it done within a minute.
 const SEALING_DEADLINE_SECONDS = 14_400;
 
-/** Strategy `direct`: Lambdas write every disk's blocks straight into a snapshot, which becomes a volume. */
+/** Strategy `direct`: Lambdas write every disk's blocks straight into a snapshot, which becomes a volume or goes into an image. */
 export function writeSnapshots(scope: Construct, steps: Steps): IChainable {
   const body = writeSnapshot(scope, steps)
     .next(completeSnapshot(scope, steps))
-    .next(createVolume(scope, steps, 'Directly'));
+    .next(unlessForImage(scope, 'Directly', { otherwise: createVolume(scope, steps, 'Directly') }));
   return eachDisk(scope, steps, { suffix: 'Directly', disksAtOnce: DISKS_AT_ONCE, body });
 }
 
@@ -73,7 +73,7 @@ function completeSnapshot(scope: Construct, steps: Steps): Chain {
       payload: {
         'restoreId.$': '$.restoreId',
         'attempt.$': '$.attempt',
-        'snapshot.$': '$.diskId',
+        'snapshot.$': '$.snapshot.name',
         'snapshotId.$': '$.snapshot.snapshotId',
       },
       ready: ['completed'],

@@ -17,5 +17,5 @@ export const handler = makeStep(inputSchema, async ({ snapshot, snapshotId, poll
   const status = found?.State ?? unseen(poll);
   if (status === 'completed') await markReady(context, { kind: 'snapshot', name: snapshot });
   const message = withReason(`snapshot ${snapshotId} (${snapshot}) is ${status}`, found?.StateMessage);
-  return { status, message, snapshotId, poll: nextPoll(poll) };
+  return { status, message, snapshotId, name: snapshot, poll: nextPoll(poll) };
 });

@@ -6,6 +6,7 @@ import { nextPoll, pollSchema } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { removeBucket } from './clean-up/bucket.ts';
 import { removeImage } from './clean-up/image.ts';
+import { removeImageImportTask } from './clean-up/image-import-task.ts';
 import { removeImportTask } from './clean-up/import-task.ts';
 import { removeInstance } from './clean-up/instance.ts';
 import { removeOrder } from './clean-up/order.ts';
@@ -29,13 +30,14 @@ interface Stage {
 /** In this order, each pass doing what can be done by then. What ends with others (ENDS_WITH_OTHERS) has no stage. */
 const STAGES: readonly Stage[] = [
   { kind: 'import-task', remove: removeImportTask, waitsFor: [] },
+  { kind: 'image-import-task', remove: removeImageImportTask, waitsFor: [] },
   { kind: 'order', remove: removeOrder, waitsFor: [] },
   { kind: 'instance', remove: removeInstance, waitsFor: [] },
   { kind: 'volume', remove: removeVolume, waitsFor: ['instance'] },
-  { kind: 'image', remove: removeImage, waitsFor: [] },
-  { kind: 'snapshot', remove: removeSnapshot, waitsFor: ['image', 'import-task'] },
+  { kind: 'image', remove: removeImage, waitsFor: ['image-import-task'] },
+  { kind: 'snapshot', remove: removeSnapshot, waitsFor: ['image', 'import-task', 'image-import-task'] },
   { kind: 'security-group', remove: removeSecurityGroup, waitsFor: ['instance'] },
-  { kind: 'bucket', remove: removeBucket, waitsFor: ['import-task'] },
+  { kind: 'bucket', remove: removeBucket, waitsFor: ['import-task', 'image-import-task'] },
 ];
 
 /**

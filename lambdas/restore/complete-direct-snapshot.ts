@@ -13,6 +13,7 @@ import { readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { openRepositoryAt } from '../runtime/repository.ts';
 import { makeStep } from '../runtime/step.ts';
+import { writtenName } from './import-image/planned.ts';
 
 const inputSchema = restoreContextSchema.extend({ diskId: z.string(), snapshotId: z.string().min(1) });
 
@@ -30,7 +31,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, snapshotId, ...con
     // A try whose answer was lost may have completed it; whether it has, the snapshot's state tells.
     if (!(askedBefore && nameAwsError(error) instanceof AwsRefused)) throw error;
   });
-  return { snapshotId, poll: firstPoll(5, 30) };
+  return { snapshotId, name: writtenName(plan, diskId), poll: firstPoll(5, 30) };
 });
 
 async function diskOfManifest(plan: Plan, diskId: string): Promise<ManifestDisk> {

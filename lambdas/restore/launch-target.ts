@@ -1,8 +1,16 @@
-import { type _InstanceType, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import {
+  type _InstanceType,
+  type Image,
+  RunInstancesCommand,
+  type RunInstancesCommandInput,
+} from '@aws-sdk/client-ec2';
 import type { PlannedTarget } from '../../core/model/plan.ts';
+import { NotVisible } from '../runtime/aws-errors.ts';
+import { describeImage } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import {
   makeOnce,
+  type RestoreContext,
   readPlan,
   resourceOf,
   restoreContextSchema,
@@ -11,6 +19,7 @@ import {
 } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
+import { IMPORTED } from './import-image/planned.ts';
 
 const entry = { kind: 'instance', name: 'target' } as const;
 
@@ -20,12 +29,8 @@ const entry = { kind: 'instance', name: 'target' } as const;
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
   const { target } = await readPlan(context);
-  const { launchImage } = target;
   const groupId = await resourceOf(context, { kind: 'security-group', name: 'isolated' });
-  const imageId =
-    launchImage.kind === 'existing'
-      ? launchImage.imageId
-      : await resourceOf(context, { kind: 'image', name: 'launch' });
+  const image = await imageOf(context, target);
   const instanceId = await makeOnce({
     context,
     entry,
@@ -33,7 +38,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     create: async ({ clientToken, tags, intendedAt }) => {
       const { Instances = [] } = await ec2.send(
         new RunInstancesCommand({
-          ...launchSettings(target, imageId, groupId),
+          ...launchSettings(target, image, groupId),
           ClientToken: clientToken,
           TagSpecifications: [
             { ResourceType: 'instance', Tags: [...tags, ...targetTags(target)] },
@@ -51,10 +56,38 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
   return { instanceId, poll: firstPoll(10, 30) };
 });
 
-function launchSettings(target: PlannedTarget, ImageId: string, groupId: string): RunInstancesCommandInput {
-  const { launchImage } = target;
+interface ToLaunch {
+  readonly imageId: string;
+  /** Its devices besides the root. */
+  readonly otherDeviceNames: readonly string[];
+}
+
+/** The image, and its devices: what VM Import names them is known only now. */
+async function imageOf(context: RestoreContext, { launchImage }: PlannedTarget): Promise<ToLaunch> {
+  switch (launchImage.kind) {
+    case 'existing':
+      return launchImage;
+    case 'blank':
+      return { imageId: await resourceOf(context, { kind: 'image', name: 'launch' }), otherDeviceNames: [] };
+    case 'imported': {
+      const imageId = await resourceOf(context, { kind: 'image', name: IMPORTED });
+      const image = await describeImage({ id: imageId });
+      if (!image) throw new NotVisible(`image ${imageId} is not visible yet`);
+      return { imageId, otherDeviceNames: otherDevicesOf(image, launchImage.rootDeviceName) };
+    }
+  }
+}
+
+const otherDevicesOf = ({ BlockDeviceMappings = [] }: Image, rootDeviceName: string): string[] =>
+  BlockDeviceMappings.flatMap(({ DeviceName }) => DeviceName ?? []).filter((name) => name !== rootDeviceName);
+
+function launchSettings(
+  target: PlannedTarget,
+  { imageId, otherDeviceNames }: ToLaunch,
+  groupId: string,
+): RunInstancesCommandInput {
   return {
-    ImageId,
+    ImageId: imageId,
     MinCount: 1,
     MaxCount: 1,
     InstanceType: target.instanceType as _InstanceType,
@@ -80,8 +113,8 @@ function launchSettings(target: PlannedTarget, ImageId: string, groupId: string)
     InstanceInitiatedShutdownBehavior: 'stop',
     BlockDeviceMappings: [
       // The root it brings ends with it, should it end before the root is taken away.
-      { DeviceName: launchImage.rootDeviceName, Ebs: { DeleteOnTermination: true } },
-      ...(launchImage.kind === 'existing' ? launchImage.otherDeviceNames : []).map((DeviceName) => ({
+      { DeviceName: target.launchImage.rootDeviceName, Ebs: { DeleteOnTermination: true } },
+      ...otherDeviceNames.map((DeviceName) => ({
         DeviceName,
         NoDevice: '',
       })),

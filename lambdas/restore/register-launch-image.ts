@@ -57,6 +57,6 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
 
 function requireBlank(image: LaunchImage): Extract<LaunchImage, { kind: 'blank' }> {
   if (image.kind !== 'blank')
-    throw new TypeError(`the plan launches from ${image.imageId}: nothing to register`);
+    throw new TypeError(`the plan launches from an ${image.kind} image: nothing to register`);
   return image;
 }

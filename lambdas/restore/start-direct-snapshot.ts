@@ -5,6 +5,7 @@ import { makeOnce, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
 import { directDisk, plannedDirect } from './direct/planned.ts';
 import { workersFor } from './direct/workers.ts';
+import { writtenName } from './import-image/planned.ts';
 import { cutIntoBatches } from './upload/batches.ts';
 
 const inputSchema = restoreContextSchema.extend({ diskId: z.string() });
@@ -23,7 +24,7 @@ export const handler = makeStep(inputSchema, async ({ diskId, ...context }) => {
   const disk = directDisk(plan, diskId);
   const snapshotId = await makeOnce({
     context,
-    entry: { kind: 'snapshot', name: diskId },
+    entry: { kind: 'snapshot', name: writtenName(plan, diskId) },
     diskId,
     step: 'start-direct-snapshot',
     create: async ({ clientToken, tags }) => {

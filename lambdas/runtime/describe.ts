@@ -1,5 +1,6 @@
 import {
   DescribeImagesCommand,
+  DescribeImportImageTasksCommand,
   DescribeImportSnapshotTasksCommand,
   DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
@@ -7,6 +8,7 @@ import {
   DescribeSubnetsCommand,
   DescribeVolumesCommand,
   type Image,
+  type ImportImageTask,
   type ImportSnapshotTask,
   type Instance,
   type SecurityGroup,
@@ -92,4 +94,10 @@ export const describeImportTask = (id: string): Promise<ImportSnapshotTask | und
       new DescribeImportSnapshotTasksCommand({ ImportTaskIds: [id] }),
     );
     return ImportSnapshotTasks?.[0];
+  });
+
+export const describeImportImageTask = (id: string): Promise<ImportImageTask | undefined> =>
+  seen(async () => {
+    const { ImportImageTasks } = await ec2.send(new DescribeImportImageTasksCommand({ ImportTaskIds: [id] }));
+    return ImportImageTasks?.[0];
   });

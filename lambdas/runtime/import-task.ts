@@ -16,6 +16,7 @@ export async function adoptSnapshot(
     { kind: 'snapshot', name: diskId },
     {
       resourceId: snapshotId,
+      diskId,
       step,
       tag: async (Tags) => {
         await ec2.send(new CreateTagsCommand({ Resources: [snapshotId], Tags }));

@@ -255,13 +255,14 @@ async function createOrSettle(
 export async function makeTagged(
   context: RestoreContext,
   entry: EntryName,
-  { resourceId, step, tag }: { resourceId: string; step: string; tag: (tags: Tag[]) => Promise<void> },
+  made: { resourceId: string; diskId?: string; step: string; tag: (tags: Tag[]) => Promise<void> },
 ): Promise<void> {
+  const { resourceId, diskId, step, tag } = made;
   const moment = now();
   const claim = (await readClaim(context.restoreId)).value;
-  const made: LedgerEntry = {
+  const entered: LedgerEntry = {
     ...entry,
-    diskId: entry.name,
+    ...(diskId === undefined ? {} : { diskId }),
     step,
     executionArn: claim.executionArn,
     intendedAt: moment,
@@ -274,6 +275,6 @@ export async function makeTagged(
   const key = ledgerKey(context.restoreId, context.attempt, entry);
   const stored = await readRecord(key, ledgerEntrySchema);
   if (stored?.value.resourceId === undefined) {
-    await writeRecord(key, made, { replaces: stored?.etag ?? 'nothing' });
+    await writeRecord(key, entered, { replaces: stored?.etag ?? 'nothing' });
   }
 }

@@ -3,7 +3,7 @@ import { describeImage } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { makeRemover } from './removal.ts';
 
-/** Deregisters the launch image; instances launched from it are not touched by that. Its snapshot has its own entry. */
+/** Deregisters the launch image; instances launched from it are not touched by that. Its snapshots have entries of their own. */
 export const removeImage = makeRemover({
   describe: describeImage,
   idOf: ({ ImageId }) => ImageId,

@@ -2,6 +2,7 @@ import {
   CancelImportTaskCommand,
   DescribeImportSnapshotTasksCommand,
   type ImportSnapshotTask,
+  type Tag,
 } from '@aws-sdk/client-ec2';
 import { TAG } from '../../../core/model/restore-record.ts';
 import { awsErrorCode } from '../../runtime/aws-errors.ts';
@@ -34,12 +35,13 @@ export async function removeImportTask(removing: Removing): Promise<Removal> {
     case 'cancelled':
       return gone;
     default:
-      await cancel(task.ImportTaskId);
+      await cancelImportTask(task.ImportTaskId);
       return asked;
   }
 }
 
-async function cancel(ImportTaskId: string): Promise<void> {
+/** Of either kind of import. */
+export async function cancelImportTask(ImportTaskId: string): Promise<void> {
   try {
     await ec2.send(new CancelImportTaskCommand({ ImportTaskId, CancelReason: 'the restore was cleaned up' }));
   } catch (error) {
@@ -61,15 +63,21 @@ async function find(
   let NextToken: string | undefined;
   do {
     const page = await ec2.send(new DescribeImportSnapshotTasksCommand({ MaxResults: 100, NextToken }));
-    const found = page.ImportSnapshotTasks?.find(
-      ({ Tags = [] }) =>
-        Tags.some(({ Key, Value }) => Key === TAG.restore && Value === context.restoreId) &&
-        Tags.some(
-          ({ Key, Value }) => Key === TAG.entry && Value === `${context.attempt}/${entry.kind}/${entry.name}`,
-        ),
-    );
+    const found = page.ImportSnapshotTasks?.find(({ Tags }) => isOfEntry(Tags, { context, entry }));
     if (found) return found;
     NextToken = page.NextToken;
   } while (NextToken !== undefined);
   return undefined;
+}
+
+/** Whether the tags are those of what an entry stands for. */
+export function isOfEntry(
+  tags: readonly Tag[] = [],
+  { context, entry }: { context: RestoreContext; entry: EntryName },
+): boolean {
+  const has = (key: string, value: string): boolean =>
+    tags.some(({ Key, Value }) => Key === key && Value === value);
+  return (
+    has(TAG.restore, context.restoreId) && has(TAG.entry, `${context.attempt}/${entry.kind}/${entry.name}`)
+  );
 }

@@ -1,14 +1,18 @@
 import type { Estimate } from '../../../core/model/estimate.ts';
-import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { Conversion, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import { planDirect } from './direct.ts';
 import { Findings } from './findings.ts';
 import { type HelperFacts, planHelper } from './helper.ts';
+import { checkImportSources } from './import-sources.ts';
 import { planUpload } from './upload.ts';
 
 export type StrategyName = PlannedStrategy['name'];
 
 /** What the strategies are planned from; each has findings of its own. */
-export type StrategyFacts = Omit<HelperFacts, 'findings'>;
+export type StrategyFacts = Omit<HelperFacts, 'findings'> & {
+  /** Absent where the machine boots as it is. */
+  readonly conversion?: Conversion;
+};
 
 export interface StrategyPlan {
   /** With what this strategy needs to know of each. */
@@ -54,6 +58,7 @@ export async function planStrategies(
     names.map(async (name) => {
       const findings = new Findings();
       const plan = await PLANNERS[name]({ ...facts, findings });
+      await checkImportSources(name, { conversion: facts.conversion, findings });
       return { name, findings, plan: findings.errors.length > 0 ? undefined : plan };
     }),
   );

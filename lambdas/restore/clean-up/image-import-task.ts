@@ -1,0 +1,60 @@
+import { DescribeImportImageTasksCommand, type ImportImageTask } from '@aws-sdk/client-ec2';
+import { describeImage, describeImportImageTask } from '../../runtime/describe.ts';
+import { ec2 } from '../../runtime/ec2.ts';
+import { readPlan } from '../../runtime/ledger.ts';
+import { adoptImage, snapshotsOfDisks } from '../import-image/adopt.ts';
+import { IMPORTED } from '../import-image/planned.ts';
+import { cancelImportTask, isOfEntry } from './import-task.ts';
+import { asked, going, gone, notFound, type Removal, type Removing } from './removal.ts';
+
+/**
+ * Ends an import as image. One that completed before it could be cancelled has made an image and snapshots that no step
+ * has seen: they are tagged and entered in the ledger here, for the next pass to remove.
+ */
+export async function removeImageImportTask(removing: Removing): Promise<Removal> {
+  const task = await find(removing);
+  if (!task?.ImportTaskId) return notFound(removing);
+  switch (task.Status) {
+    case 'completed':
+      return adoptOrGone(removing, task);
+    case 'deleting':
+      return going;
+    case 'deleted':
+    case 'error':
+    case 'cancelled':
+      return gone;
+    default:
+      await cancelImportTask(task.ImportTaskId);
+      return asked;
+  }
+}
+
+async function adoptOrGone({ context, entry, entries }: Removing, task: ImportImageTask): Promise<Removal> {
+  // The step that saw it complete wrote this last.
+  if (entry.readyAt !== undefined) return gone;
+  const image = task.ImageId === undefined ? undefined : await describeImage({ id: task.ImageId });
+  const plan = await readPlan(context);
+  const known = entries.some(({ kind, name }) => kind === 'image' && name === IMPORTED);
+  if (!image) return known ? gone : going;
+  const snapshots = snapshotsOfDisks(plan, task, image);
+  const isEntered = [...snapshots.keys()].every((diskId) =>
+    entries.some(({ kind, name }) => kind === 'snapshot' && name === diskId),
+  );
+  if (known && isEntered) return gone;
+  await adoptImage(context, { image, snapshots, step: 'clean-up' });
+  // The new entries are not among this pass's: look again.
+  return going;
+}
+
+async function find({ context, entry }: Removing): Promise<ImportImageTask | undefined> {
+  if (entry.resourceId !== undefined) return describeImportImageTask(entry.resourceId);
+  // As with imports of snapshots: no tag filter is documented.
+  let NextToken: string | undefined;
+  do {
+    const page = await ec2.send(new DescribeImportImageTasksCommand({ MaxResults: 100, NextToken }));
+    const found = page.ImportImageTasks?.find(({ Tags }) => isOfEntry(Tags, { context, entry }));
+    if (found) return found;
+    NextToken = page.NextToken;
+  } while (NextToken !== undefined);
+  return undefined;
+}
