@@ -5,7 +5,7 @@ import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { requireAttachedAs } from './attach/attachment.ts';
 import { attachmentName, helperContextSchema, helperDeviceName } from './helper/planned.ts';
-import { aboutKey, type DiskVolume, furthest, volumesOfDisks } from './volume/of-disks.ts';
+import { aboutKey, type DiskVolume, furthest, writtenVolumes } from './volume/of-disks.ts';
 
 /** A restored volume would be deleted together with the helper. */
 export class EndsWithHelper extends LandfallError {
@@ -19,7 +19,7 @@ const WORST_FIRST = ['missing', 'detached', 'detaching', 'busy', 'not-visible-ye
 /** Looks at the attachments of all disks to the helper in one call, before a byte is written. */
 export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll, ...context }) => {
   const plan = await readPlan(context);
-  const volumes = await volumesOfDisks(context, plan);
+  const volumes = await writtenVolumes(context, plan);
   const seen = await describeVolumes(volumes.map(({ volumeId }) => volumeId));
   const looks = volumes.map(({ disk, volumeId }) => {
     const attachment = seen.get(volumeId)?.Attachments?.[0];

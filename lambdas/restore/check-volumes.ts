@@ -5,7 +5,7 @@ import { describeVolumes } from '../runtime/describe.ts';
 import { markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
-import { aboutKey, type DiskVolume, furthest, volumesOfDisks } from './volume/of-disks.ts';
+import { aboutKey, type DiskVolume, furthest, writtenVolume, writtenVolumes } from './volume/of-disks.ts';
 
 /** A volume is not what was ordered: written onto, it would not be the restored disk. */
 export class VolumeNotAsOrdered extends LandfallError {
@@ -28,7 +28,7 @@ const WORST_FIRST = [
 /** Looks at the empty volumes of all disks in one call; the one that is furthest from `available` tells the status. */
 export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
   const plan = await readPlan(context);
-  const volumes = await volumesOfDisks(context, plan);
+  const volumes = await writtenVolumes(context, plan);
   const seen = await describeVolumes(volumes.map(({ volumeId }) => volumeId));
   const looks = volumes.map((volume) => {
     const found = seen.get(volume.volumeId);
@@ -38,7 +38,7 @@ export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
   const last = furthest(looks, WORST_FIRST);
   const status = last?.status ?? 'missing';
   if (status === 'available') {
-    await Promise.all(looks.map(({ disk }) => markReady(context, { kind: 'volume', name: disk.id })));
+    await Promise.all(looks.map(({ disk }) => markReady(context, writtenVolume(plan, disk.id))));
   }
   const message = last ? messageOf(last) : 'the plan has no disks';
   return { status, message, poll: nextPoll(poll) };

@@ -2,10 +2,11 @@ import { DetachVolumeCommand } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { awsErrorCode } from '../runtime/aws-errors.ts';
 import { ec2 } from '../runtime/ec2.ts';
-import { resourceOf } from '../runtime/ledger.ts';
+import { readPlan, resourceOf } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { helperContextSchema } from './helper/planned.ts';
+import { writtenVolume } from './volume/of-disks.ts';
 
 const inputSchema = helperContextSchema.extend({ diskId: z.string() });
 
@@ -17,7 +18,7 @@ const DETACHED = new Set(['IncorrectState', 'InvalidAttachment.NotFound', 'Inval
  * kernel may still hold would be lost.
  */
 export const handler = makeStep(inputSchema, async ({ diskId, instance: _, instanceId, ...context }) => {
-  const volumeId = await resourceOf(context, { kind: 'volume', name: diskId });
+  const volumeId = await resourceOf(context, writtenVolume(await readPlan(context), diskId));
   try {
     await ec2.send(new DetachVolumeCommand({ VolumeId: volumeId, InstanceId: instanceId }));
   } catch (error) {

@@ -13,7 +13,7 @@ import { makeOnce, type RestoreContext, readEntry, readPlan } from '../runtime/l
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { folderOf, helperContextSchema, helperName, plannedHelper } from './helper/planned.ts';
-import { volumesOfDisks } from './volume/of-disks.ts';
+import { writtenVolumes } from './volume/of-disks.ts';
 
 const inputSchema = helperContextSchema.extend({
   generation: z.number().int().positive(),
@@ -43,7 +43,7 @@ export const handler = makeStep(inputSchema, async (input) => {
 });
 
 async function ordersOf(context: RestoreContext, plan: Plan): Promise<HelperOrders> {
-  const volumes = await volumesOfDisks(context, plan);
+  const volumes = await writtenVolumes(context, plan);
   return {
     version: 1,
     restoreId: plan.restoreId,

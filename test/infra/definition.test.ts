@@ -38,6 +38,16 @@ const DOCUMENTED: Record<string, string[]> = {
     'completed',
     'error',
   ],
+  'check-import-image': [
+    'active',
+    'deleting',
+    'deleted',
+    'updating',
+    'validating',
+    'validated',
+    'converting',
+    'completed',
+  ],
   'check-volume': VOLUME_STATES,
   'check-volumes': VOLUME_STATES,
   'check-attachment': ATTACHMENT_STATES,
@@ -352,6 +362,8 @@ describe('the template', () => {
     expect([...onEverything].filter((action) => !/^ec2:Describe/.test(action)).sort()).toEqual([
       // VM Import's role, as its user guide gives it.
       'ec2:CopySnapshot',
+      // A read of the plan; it takes no resource either.
+      'ec2:GetEbsEncryptionByDefault',
       'ec2:ModifySnapshotAttribute',
       'ec2:RegisterImage',
       // Delivery of the state machines' logs takes no resource.

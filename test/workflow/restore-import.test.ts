@@ -2,7 +2,6 @@ import {
   DescribeImagesCommand,
   DescribeImportImageTasksCommand,
   DescribeInstancesCommand,
-  DescribeVolumesCommand,
 } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {

@@ -1,20 +1,27 @@
 import type { Plan, PlannedDisk } from '../../../core/model/plan.ts';
-import { type RestoreContext, resourceOf } from '../../runtime/ledger.ts';
+import { type EntryName, type RestoreContext, resourceOf } from '../../runtime/ledger.ts';
+import { writtenName } from '../import-image/planned.ts';
 
 export interface DiskVolume {
   readonly disk: PlannedDisk;
   readonly volumeId: string;
 }
 
-/** The volume of every disk, in the plan's order. @throws RecordInvalid when one was not made yet */
-export function volumesOfDisks(context: RestoreContext, { disks }: Plan): Promise<DiskVolume[]> {
+/** The volume that the helper writes each disk to, in the plan's order. @throws RecordInvalid when one was not made yet */
+export function writtenVolumes(context: RestoreContext, plan: Plan): Promise<DiskVolume[]> {
   return Promise.all(
-    disks.map(async (disk) => ({
+    plan.disks.map(async (disk) => ({
       disk,
-      volumeId: await resourceOf(context, { kind: 'volume', name: disk.id }),
+      volumeId: await resourceOf(context, writtenVolume(plan, disk.id)),
     })),
   );
 }
+
+/** Its entry in the ledger: the disk's own volume, but for a disk that goes into an import. */
+export const writtenVolume = (plan: Plan, diskId: string): EntryName => ({
+  kind: 'volume',
+  name: writtenName(plan, diskId),
+});
 
 /**
  * What to add where a volume, or its attachment, came to nothing: EC2 makes it first and asks for the key afterwards,
