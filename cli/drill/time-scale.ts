@@ -9,10 +9,10 @@ const MOST_SIMULATED_SECONDS = 3_600;
  * The factor on a drill's simulated durations. Bytes are copied in real time, deadlines pass in simulated time: all
  * disks together must be copied before they pass. In hundredths, 1 at most.
  *
- * For a helper appliance the same factor does. Its program is a real process, up in a second or two, and the 900
- * simulated seconds that it has until its first report are 18 real ones at the smallest factor. It beats at least every
- * half second and twelve beats may fail: what makes it silent is six real seconds at the smallest factor, and more with
- * larger disks. The time to write the disks is bounded by the helper's own deadline only, which is far above an hour.
+ * For a helper appliance the same factor does. Its program is a real process, up in a second or two, and has at least
+ * 20 real seconds until its first report. It beats every half second or slower, and twelve beats may fail: it is silent
+ * after six real seconds at the smallest factor, later with larger disks. To write the disks it has seven simulated
+ * days, where an hour is what is reckoned with here.
  */
 export function chooseTimeScale(diskBytes: readonly number[]): number {
   const bytes = diskBytes.reduce((sum, size) => sum + size, 0);
