@@ -7,18 +7,21 @@ import {
   DescribeVolumesCommand,
 } from '@aws-sdk/client-ec2';
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey } from '@aws-sdk/client-s3';
+import type { Region } from '../../local/region.ts';
 import { makeRestoreBench, type RestoreBench, type TestDisk } from './restore-bench.ts';
 
 /** A bench for restores with a helper appliance, of which several may run at once. */
 export interface HelperBench extends RestoreBench {
   request(restorePoint: string, more?: object): Record<string, unknown>;
-  /** Backs a machine up under a name of its own, and tells which packs came into the repository meanwhile. */
-  backUpApart(
-    name: string,
-    disks: readonly TestDisk[],
-  ): Promise<{ restorePoint: string; packs: ReadonlySet<string> }>;
-  /** The id of a restore's helper, by its record: EC2 soon forgets what has ended. Undefined where none was launched. */
-  helperOf(restoreId: string, generation: 1 | 2): Promise<string | undefined>;
+  /**
+   * Backs a machine up under the restore's name, starts the restore, and waits until its helper is held at a read of a
+   * pack of this back-up.
+   */
+  startHeld(restoreId: string, disks: readonly TestDisk[]): Promise<HeldRestore>;
+  /** How many segments of a disk a restore's first helper has noted as finished. */
+  finishedSegments(restoreId: string, diskId: string): Promise<number>;
+  /** The id of a restore's helper, by its record: EC2 soon forgets what has ended. Empty where none was launched. */
+  helperOf(restoreId: string, generation: 1 | 2): Promise<string>;
   /** Ids of what is tagged as a restore's own, terminated instances left out. */
   ownedBy(restoreId: string): Promise<string[]>;
   /** What a helper read of packs, each as `key range`. */
@@ -30,8 +33,22 @@ export interface HelperBench extends RestoreBench {
   record(key: string): Promise<any>;
 }
 
+export interface HeldRestore {
+  readonly executionArn: string;
+  readonly first: HeldRead;
+  /** Holds one more read of the packs. */
+  hold(): HeldRead;
+}
+
+export interface HeldRead {
+  /** What is held, as `key range`. */
+  read(): string;
+  isHeld(): Promise<void>;
+  release(): void;
+}
+
 // Shorter, and the loops would count more time than a Node process needs to start.
-const WAIT_MS = 50;
+const WAIT_MS = 25;
 
 export async function makeHelperBench(assemblyFolder: string): Promise<HelperBench> {
   const bench = await makeRestoreBench(assemblyFolder, { waitMs: WAIT_MS });
@@ -54,22 +71,51 @@ export async function makeHelperBench(assemblyFolder: string): Promise<HelperBen
     }
   };
 
-  return {
-    ...bench,
-    request: (restorePoint, more = {}) => ({
-      restorePoint,
-      strategy: 'helper',
-      target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
-      ...more,
-    }),
-    backUpApart: async (name, disks) => {
+  const request = (restorePoint: string, more: object = {}) => ({
+    restorePoint,
+    strategy: 'helper',
+    target: { instanceType: 'm6i.large', subnetId: bench.subnetId },
+    ...more,
+  });
+
+  let backUps: Promise<unknown> = Promise.resolve();
+  /** One after the other, so that new packs are this back-up's. */
+  const oneByOne = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = backUps.then(work);
+    backUps = done.catch(() => undefined);
+    return done;
+  };
+  const backUp: RestoreBench['backUp'] = (...machine) => oneByOne(() => bench.backUp(...machine));
+  const backUpApart = (name: string, disks: readonly TestDisk[]) =>
+    oneByOne(async () => {
       const before = new Set(await packs());
+      // Under a name of its own, so that no other back-up reads its packs.
       const restorePoint = await bench.backUp(disks, { name });
       return { restorePoint, packs: new Set((await packs()).filter((key) => !before.has(key))) };
+    });
+
+  return {
+    ...bench,
+    backUp,
+    request,
+    startHeld: async (restoreId, disks) => {
+      const { restorePoint, packs: added } = await backUpApart(restoreId, disks);
+      const hold = () => holdPackRead(region, added);
+      const first = hold();
+      const executionArn = await bench.start(request(restorePoint), restoreId);
+      await first.isHeld();
+      return { executionArn, first, hold };
+    },
+    finishedSegments: async (restoreId, diskId) => {
+      const { strategy } = await record(`restores/${restoreId}/1/plan.json`);
+      const { resourceId } = await record(`restores/${restoreId}/1/ledger/instance/helper-1.json`);
+      const state = await record(`helpers/${strategy.roleId}:${resourceId}/disks/${diskId}.json`);
+      const bits = [...Buffer.from(state?.finished ?? '', 'base64')];
+      return bits.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
     },
     helperOf: async (restoreId, generation) => {
       const entry = await record(`restores/${restoreId}/1/ledger/instance/helper-${generation}.json`);
-      return entry?.resourceId;
+      return entry?.resourceId ?? '';
     },
     ownedBy: async (restoreId) => {
       const Filters = [{ Name: 'tag:landfall:restore', Values: [restoreId] }];
@@ -105,6 +151,26 @@ export async function makeHelperBench(assemblyFolder: string): Promise<HelperBen
       await until('the program is dead', () => region.services.ec2.helperProcess(instanceId) === undefined);
     },
     record,
+  };
+}
+
+/** Holds one read of these packs. */
+function holdPackRead(region: Region, packs: ReadonlySet<string>): HeldRead {
+  let read = '';
+  const fault = region.faults.add({
+    service: 's3',
+    operation: 'GetObject',
+    when: ({ Key, Range }) => {
+      if (!packs.has(String(Key))) return false;
+      if (read === '') read = `${Key} ${Range}`;
+      return true;
+    },
+    action: { kind: 'hold' },
+  });
+  return {
+    read: () => read,
+    isHeld: () => until('a read is held', () => fault.holding === 1),
+    release: () => fault.release(),
   };
 }
 

@@ -1,26 +1,40 @@
-import { DescribeInstancesCommand, DescribeVolumesCommand, type Instance } from '@aws-sdk/client-ec2';
+import { DescribeVolumesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { CreateAliasCommand, CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { RestoreResult } from '../../core/model/restore-record.ts';
-import { type HelperBench, makeHelperBench } from '../support/helper-bench.ts';
+import { describeInstance, lookOf } from '../support/compare-restores.ts';
+import { type HelperBench, makeHelperBench, until } from '../support/helper-bench.ts';
 import { isRestored, MIB, sparseDisk } from '../support/restore-bench.ts';
 
 let bench: HelperBench;
+let kms: KMSClient;
 beforeAll(async () => {
   bench = await makeHelperBench(inject('assemblyFolder'));
+  kms = new KMSClient({
+    endpoint: bench.region.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
 });
-afterAll(() => bench?.stop());
+afterAll(async () => {
+  kms?.destroy();
+  await bench?.stop();
+});
 
-const root = sparseDisk('root', 40 * MIB + 512, { boot: true });
-const data = sparseDisk('data', 100 * MIB, { deviceName: '/dev/sdf' });
+const machine = () => ({
+  root: sparseDisk('root', 40 * MIB + 512, { boot: true }),
+  data: sparseDisk('data', 100 * MIB, { deviceName: '/dev/sdf' }),
+});
+const { root, data } = machine();
 
-describe('a restore by strategy helper', () => {
+// All at once: most of their time they wait, those with a lost helper for it to be missed.
+describe.concurrent('a restore by strategy helper', () => {
   it('brings back every byte, as a running instance, and leaves nothing temporary behind', async () => {
     const restorePoint = await bench.backUp([root, data]);
-    const before = await bench.inventory();
     const { executionArn, status, result, cause } = await bench.restore(
       bench.request(restorePoint, {
         disks: [{ id: 'data', volumeType: 'gp3', iops: 3000, throughput: 250 }],
       }),
+      'by-helper',
     );
     expect(cause).toBeUndefined();
     expect(status).toBe('SUCCEEDED');
@@ -43,10 +57,10 @@ describe('a restore by strategy helper', () => {
     const volumes = new Map(result?.volumes.map(({ diskId, volumeId }) => [diskId, volumeId]));
     expect(await isRestored(await bench.volumeFile(volumes.get('root')), root)).toBe(true);
     expect(await isRestored(await bench.volumeFile(volumes.get('data')), data)).toBe(true);
-    expect((await bench.inventory()).filter((id) => !before.includes(id))).toEqual(
+    expect(await bench.ownedBy('by-helper')).toEqual(
       [result?.instance?.instanceId, ...volumes.values()].sort(),
     );
-    const instance = await describeInstance(result?.instance?.instanceId ?? '');
+    const instance = await describeInstance(bench.ec2, result?.instance?.instanceId ?? '');
     expect(instance).toMatchObject({ InstanceType: 'm6i.large', Architecture: 'x86_64' });
     expect(
       instance?.BlockDeviceMappings?.map(({ DeviceName, Ebs }) => [
@@ -68,53 +82,6 @@ describe('a restore by strategy helper', () => {
     checkLaunch(executionArn);
   });
 
-  /** The role of a helper may read the bundle and repositories, and work in one folder: nothing else, and no EC2. */
-  function checkCallsOf(helperId: string): void {
-    const calls = bench.region.calls.entries({ caller: helperId });
-    expect(new Set(calls.map(({ service, operation }) => `${service} ${operation}`))).toEqual(
-      new Set(['s3 GetObject', 's3 ListObjectsV2', 's3 PutObject']),
-    );
-    const { ControlBucket } = bench.outputs;
-    const ownFolder = new RegExp(`^helpers/AROA[A-Z0-9]+:${helperId}/`);
-    for (const { operation, input } of calls) {
-      const name = String(input?.Key ?? input?.Prefix);
-      const isOwn = input?.Bucket === ControlBucket && ownFolder.test(name);
-      const isRepository = input?.Bucket === bench.repositoryBucket;
-      const isBundle = String(input?.Bucket).startsWith('cdk-') && operation === 'GetObject';
-      expect(isOwn || (operation !== 'PutObject' && (isRepository || isBundle)), `${operation} ${name}`).toBe(
-        true,
-      );
-    }
-  }
-
-  function checkLaunch(executionArn: string): void {
-    const calls = bench.region.calls.entries().filter(({ execution }) => execution === executionArn);
-    const launch = calls.find(
-      ({ operation, caller }) => operation === 'RunInstances' && caller === bench.functionOf('launch-helper'),
-    )?.input;
-    expect(launch).toMatchObject({
-      InstanceInitiatedShutdownBehavior: 'terminate',
-      MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
-      NetworkInterfaces: [{ SubnetId: bench.subnetId, AssociatePublicIpAddress: false }],
-      BlockDeviceMappings: [{ Ebs: { Encrypted: true, DeleteOnTermination: true } }],
-    });
-    expect(launch).not.toHaveProperty('KeyName');
-    const rules = calls.filter(({ operation }) => /^(Authorize|Revoke)SecurityGroup/.test(operation));
-    const ofHelper = rules.filter(({ caller }) => caller === bench.functionOf('isolate-helper'));
-    expect(ofHelper.map(({ operation }) => operation)).toEqual([
-      'RevokeSecurityGroupEgress',
-      'AuthorizeSecurityGroupEgress',
-    ]);
-    expect(ofHelper[1]?.input?.IpPermissions).toMatchObject([
-      {
-        IpProtocol: 'tcp',
-        FromPort: 443,
-        ToPort: 443,
-        PrefixListIds: [{ PrefixListId: expect.stringMatching(/^pl-/) }],
-      },
-    ]);
-  }
-
   it('makes the same volumes and the same instance as strategy upload', async () => {
     const restorePoint = await bench.backUp([root, data]);
     const wishes = {
@@ -131,7 +98,7 @@ describe('a restore by strategy helper', () => {
       expect(await isRestored(await bench.volumeFile(first?.volumeId), root)).toBe(true);
       expect(await isRestored(await bench.volumeFile(second?.volumeId), data)).toBe(true);
     }
-    const looks = await Promise.all([byHelper, byUpload].map((ended) => lookOf(ended?.result)));
+    const looks = await Promise.all([byHelper, byUpload].map((ended) => lookOf(bench.ec2, ended?.result)));
     expect(looks[0]).toEqual(looks[1]);
     // It is the whole of what EC2 shows, but ids, addresses, times, and the snapshot that only one was made from.
     expect(Object.keys(looks[0]?.instance ?? {}).length).toBeGreaterThan(25);
@@ -142,32 +109,162 @@ describe('a restore by strategy helper', () => {
   });
 });
 
-/** What EC2 shows of a restored machine: its volumes in the disks' order, and its instance; without ids and times. */
-async function lookOf(result: RestoreResult | undefined) {
-  const ids = result?.volumes.map(({ volumeId }) => volumeId) ?? [];
-  const { Volumes = [] } = await bench.ec2.send(new DescribeVolumesCommand({ VolumeIds: ids }));
-  const volumes = ids.map((id) => Volumes.find(({ VolumeId }) => VolumeId === id) ?? {});
-  const instance = await describeInstance(result?.instance?.instanceId ?? '');
-  return {
-    volumes: volumes.map(({ SnapshotId: _made, ...volume }) => comparable(volume)),
-    instance: comparable(instance ?? {}),
-  };
-}
-
-/** A look without what differs between any two instances: ids, times, addresses, and the restore's own name. */
-function comparable<T extends object>(look: T): T {
-  return JSON.parse(JSON.stringify(look), (key, value) => {
-    if (/(Time|Date|DnsName|IpAddress|PublicIp|MacAddress|ClientToken)$/.test(key)) return undefined;
-    if (value?.Key === 'landfall:restore') return undefined;
-    return typeof value === 'string'
-      ? value.replaceAll(/\b(i|vol|eni|eni-attach|ami|r|sg)-[0-9a-f]{17}\b/g, '$1-')
-      : value;
-  });
-}
-
-async function describeInstance(instanceId: string): Promise<Instance | undefined> {
-  const { Reservations = [] } = await bench.ec2.send(
-    new DescribeInstancesCommand({ InstanceIds: [instanceId] }),
+/** The role of a helper may read the bundle and repositories, and work in one folder: nothing else, and no EC2. */
+function checkCallsOf(helperId: string): void {
+  const calls = bench.region.calls.entries({ caller: helperId });
+  expect(new Set(calls.map(({ service, operation }) => `${service} ${operation}`))).toEqual(
+    new Set(['s3 GetObject', 's3 ListObjectsV2', 's3 PutObject']),
   );
-  return Reservations[0]?.Instances?.[0];
+  const { ControlBucket } = bench.outputs;
+  const ownFolder = new RegExp(`^helpers/AROA[A-Z0-9]+:${helperId}/`);
+  for (const { operation, input } of calls) {
+    const name = String(input?.Key ?? input?.Prefix);
+    const isOwn = input?.Bucket === ControlBucket && ownFolder.test(name);
+    const isRepository = input?.Bucket === bench.repositoryBucket;
+    const isBundle = String(input?.Bucket).startsWith('cdk-') && operation === 'GetObject';
+    expect(isOwn || (operation !== 'PutObject' && (isRepository || isBundle)), `${operation} ${name}`).toBe(
+      true,
+    );
+  }
 }
+
+function checkLaunch(executionArn: string): void {
+  const calls = bench.region.calls.entries().filter(({ execution }) => execution === executionArn);
+  const launch = calls.find(
+    ({ operation, caller }) => operation === 'RunInstances' && caller === bench.functionOf('launch-helper'),
+  )?.input;
+  expect(launch).toMatchObject({
+    InstanceInitiatedShutdownBehavior: 'terminate',
+    MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
+    NetworkInterfaces: [{ SubnetId: bench.subnetId, AssociatePublicIpAddress: false }],
+    BlockDeviceMappings: [{ Ebs: { Encrypted: true, DeleteOnTermination: true } }],
+  });
+  expect(launch).not.toHaveProperty('KeyName');
+  const rules = calls.filter(({ operation }) => /^(Authorize|Revoke)SecurityGroup/.test(operation));
+  const ofHelper = rules.filter(({ caller }) => caller === bench.functionOf('isolate-helper'));
+  expect(ofHelper.map(({ operation }) => operation)).toEqual([
+    'RevokeSecurityGroupEgress',
+    'AuthorizeSecurityGroupEgress',
+  ]);
+  expect(ofHelper[1]?.input?.IpPermissions).toMatchObject([
+    {
+      IpProtocol: 'tcp',
+      FromPort: 443,
+      ToPort: 443,
+      PrefixListIds: [{ PrefixListId: expect.stringMatching(/^pl-/) }],
+    },
+  ]);
+}
+
+describe.concurrent('a helper that is lost while it writes', { timeout: 120_000 }, () => {
+  it('is replaced, when its program hangs; the second one writes only what the first has not finished', async () => {
+    const disks = Object.values(machine());
+    const { executionArn, first } = await bench.startHeld('hangs-once', disks);
+    const helper = await bench.helperOf('hangs-once', 1);
+    // 6 and 13 segments; all but the one whose read is held.
+    await until('18 segments are finished', async () => {
+      const ofDisks = await Promise.all(
+        ['root', 'data'].map((id) => bench.finishedSegments('hangs-once', id)),
+      );
+      return ofDisks.reduce((sum, count) => sum + count, 0) === 18;
+    });
+    await bench.killHelper(helper);
+    first.release();
+    const { status, cause, result } = await bench.ended(executionArn);
+    expect(cause).toBeUndefined();
+    expect(status).toBe('SUCCEEDED');
+    const second = await bench.helperOf('hangs-once', 2);
+    expect(result?.helper?.instanceIds).toEqual([helper, second]);
+    expect(bench.packReadsOf(helper).length).toBeGreaterThan(1);
+    expect(bench.packReadsOf(second)).toEqual([first.read()]);
+    expect(result?.helper?.disks.map(({ doneBytes }) => doneBytes)).toEqual([40 * MIB + 512, 100 * MIB]);
+    for (const [index, disk] of disks.entries()) {
+      const { volumeId } = result?.volumes[index] ?? {};
+      expect(await isRestored(await bench.volumeFile(volumeId), disk)).toBe(true);
+    }
+    expect(await bench.ownedBy('hangs-once')).toEqual(
+      [result?.instance?.instanceId, ...(result?.volumes ?? []).map(({ volumeId }) => volumeId)].sort(),
+    );
+  });
+
+  it('is replaced once: when the second one hangs too, the restore fails, and leaves nothing', async () => {
+    const { executionArn, first, hold } = await bench.startHeld('hangs-twice', Object.values(machine()));
+    const helper = await bench.helperOf('hangs-twice', 1);
+    await bench.killHelper(helper);
+    first.release();
+    const secondHold = hold();
+    await secondHold.isHeld();
+    const second = await bench.helperOf('hangs-twice', 2);
+    await bench.killHelper(second);
+    secondHold.release();
+    const { status, error, cause } = await bench.ended(executionArn);
+    expect(status).toBe('FAILED');
+    expect(error).toBe('HelperSilent');
+    expect(cause).toMatch(new RegExp(`^helper ${second} is working, last heard of \\d+ seconds ago$`));
+    expect(await bench.ownedBy('hangs-twice')).toEqual([]);
+    expect(await bench.record('restores/hangs-twice/1/result.json')).toMatchObject({
+      outcome: 'failed',
+      helper: { instanceIds: [helper, second] },
+      leftBehind: [],
+    });
+  });
+
+  it('is replaced, when somebody terminates it', async () => {
+    const disks = Object.values(machine());
+    const { executionArn, first } = await bench.startHeld('terminated', disks);
+    const helper = await bench.helperOf('terminated', 1);
+    await bench.ec2.send(new TerminateInstancesCommand({ InstanceIds: [helper] }));
+    first.release();
+    const { status, result } = await bench.ended(executionArn);
+    expect(status).toBe('SUCCEEDED');
+    expect(result?.helper?.instanceIds).toEqual([helper, await bench.helperOf('terminated', 2)]);
+    for (const [index, disk] of disks.entries()) {
+      const { volumeId } = result?.volumes[index] ?? {};
+      expect(await isRestored(await bench.volumeFile(volumeId), disk)).toBe(true);
+    }
+  });
+});
+
+describe.concurrent('encrypted disks by strategy helper', () => {
+  const makeKey = async () => (await kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? '';
+
+  it('get the key that each of them is to have', async () => {
+    const [ofRoot, ofData] = [await makeKey(), await makeKey()];
+    await kms.send(new CreateAliasCommand({ AliasName: 'alias/data', TargetKeyId: ofData }));
+    const more = sparseDisk('more', 9 * MIB);
+    const restorePoint = await bench.backUp([root, data, more]);
+    const { cause, result } = await bench.restore(
+      bench.request(restorePoint, {
+        disks: [
+          { id: 'root', kmsKeyId: ofRoot },
+          { id: 'data', kmsKeyId: 'alias/data' },
+          { id: 'more', encrypted: true },
+        ],
+      }),
+    );
+    expect(cause).toBeUndefined();
+    const ids = result?.volumes.map(({ volumeId }) => volumeId) ?? [];
+    const { Volumes = [] } = await bench.ec2.send(new DescribeVolumesCommand({ VolumeIds: ids }));
+    const keys = ids.map((id) => Volumes.find(({ VolumeId }) => VolumeId === id)?.KmsKeyId);
+    expect(Volumes.map(({ Encrypted }) => Encrypted)).toEqual([true, true, true]);
+    expect(keys.slice(0, 2)).toEqual([ofRoot, ofData]);
+    expect([ofRoot, ofData]).not.toContain(keys[2]);
+    for (const [index, disk] of [root, data, more].entries()) {
+      expect(await isRestored(await bench.volumeFile(ids[index]), disk)).toBe(true);
+    }
+  });
+
+  it('fail with a word about the key, when EC2 may not use it', async () => {
+    const key = await makeKey();
+    await kms.send(new DisableKeyCommand({ KeyId: key }));
+    const restorePoint = await bench.backUp([root]);
+    const ended = await bench.restore(
+      bench.request(restorePoint, { disks: [{ id: 'root', kmsKeyId: key }] }),
+      'disabled-key',
+    );
+    expect(ended).toMatchObject({ status: 'FAILED', error: 'EmptyVolumeFailed' });
+    expect(ended.cause).toMatch(/^volume vol-[0-9a-f]+ of disk root is \w+; /);
+    expect(ended.cause).toContain(key);
+    expect(await bench.ownedBy('disabled-key')).toEqual([]);
+  });
+});
