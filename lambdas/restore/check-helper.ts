@@ -65,7 +65,9 @@ export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll
   }
   const found = await describeInstance({ id: instanceId });
   const state = found?.State?.Name ?? unseen(poll);
-  if (LOST.has(state)) {
+  // EC2 may not know for a moment what it knew before; one that is heard of is there.
+  const isHeardOf = state === 'missing' && stored !== undefined && !isOverdue(stored);
+  if (LOST.has(state) && !isHeardOf) {
     const message = withReason(`helper ${instanceId} is ${state}`, found?.StateReason?.Message);
     return { status: 'lost', message: report ? message : await withConsole(message, instanceId), ...next };
   }
