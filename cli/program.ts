@@ -4,6 +4,7 @@ import { makeBackupCommand } from './commands/backup.ts';
 import { makeCancelCommand } from './commands/cancel.ts';
 import { makeDrillCommand } from './commands/drill.ts';
 import { makeLocalCommand } from './commands/local.ts';
+import { makePlanCommand } from './commands/plan.ts';
 import { makePointsCommand } from './commands/points.ts';
 import { makeRestoreCommand } from './commands/restore.ts';
 import { makeShowCommand } from './commands/show.ts';
@@ -39,6 +40,7 @@ export function makeProgram(host: Host): Command {
     makeBackupCommand,
     makePointsCommand,
     makeVerifyCommand,
+    makePlanCommand,
     makeRestoreCommand,
     makeShowCommand,
     makeCancelCommand,

@@ -11,7 +11,8 @@ export type OutputName =
   | 'RepositoryUrl'
   | 'ControlBucket'
   | 'RestoreStateMachineArn'
-  | 'CleanUpStateMachineArn';
+  | 'CleanUpStateMachineArn'
+  | 'PlanStateMachineArn';
 
 export interface StackOutputs {
   /** @throws StackNotUsable when the stack has no output of that name */

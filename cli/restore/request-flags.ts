@@ -45,23 +45,30 @@ const objectSchema = z.looseObject({
   restorePoint: z.unknown().optional(),
 });
 
+interface RequestSources {
+  readonly file?: unknown;
+  readonly flags: RequestFlags;
+  readonly choice: PointChoice;
+}
+
 /** Puts a request file and flags together, flags first. @throws BadRequest with everything that is wrong */
-export function makeRestoreRequest({
-  file,
-  flags,
-  choice,
-}: {
-  file?: unknown;
-  flags: RequestFlags;
-  choice: PointChoice;
-}): UnresolvedRequest {
+export function makeRestoreRequest(sources: RequestSources): UnresolvedRequest {
+  const { input, pointIsOpen } = mergeRestoreRequest(sources);
+  requireGoodRequest(input);
+  return { input, pointIsOpen };
+}
+
+/** Puts a request file and flags together, flags first, whatever comes out. */
+export function mergeRestoreRequest({ file, flags, choice }: RequestSources): {
+  readonly input: unknown;
+  readonly pointIsOpen: boolean;
+} {
   const parsedFile = objectSchema.safeParse(file === undefined ? {} : file);
   // What is no object is for the request's own schema to refuse.
   const base = parsedFile.success ? parsedFile.data : file;
   const isObject = typeof base === 'object' && base !== null && !Array.isArray(base);
   const merged = isObject ? merge({ ...base }, { flags, choice }) : base;
-  const pointIsOpen = choice.kind === 'only' && parsedFile.data?.restorePoint === undefined;
-  requireGoodRequest(merged);
+  const pointIsOpen = isObject && choice.kind === 'only' && parsedFile.data?.restorePoint === undefined;
   return { input: merged, pointIsOpen };
 }
 
@@ -72,7 +79,7 @@ function requireGoodRequest(merged: unknown): asserts merged is RestoreRequestIn
   const lines = parsed.findings.map((finding) => `  ${describeFinding(finding)}`);
   throw new BadRequest(
     ['the restore request is not good:', ...lines].join('\n'),
-    'docs/restore.md describes the fields; "landfall restore --help" the flags.',
+    'docs/request.md describes the fields; "landfall restore --help" the flags.',
   );
 }
 

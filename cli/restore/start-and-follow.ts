@@ -72,11 +72,19 @@ async function resolveRequest(
   { input, pointIsOpen }: UnresolvedRequest,
 ): Promise<RestoreRequestInput> {
   if (!pointIsOpen) return input;
-  const location = parseRepositoryLocation(input.repository, '/');
+  return { ...input, restorePoint: await onlyRestorePoint(connection, input.repository) };
+}
+
+/** The latest restore point of a repository that holds those of one machine only. @throws BadRequest */
+export async function onlyRestorePoint(
+  connection: Connection,
+  repositoryUrl: string | undefined,
+): Promise<RestoreRequestInput['restorePoint']> {
+  const location = parseRepositoryLocation(repositoryUrl, '/');
   if (location.kind === 'folder')
     throw new BadRequest(`${location.folder} is not in S3`, 'Use s3://bucket/prefix.');
   const repository = await openRepository(await makeStore(connection, location));
-  return { ...input, restorePoint: { workload: await onlyWorkload(repository), at: 'latest' } };
+  return { workload: await onlyWorkload(repository), at: 'latest' };
 }
 
 /**

@@ -154,7 +154,9 @@ describe('help', () => {
   const names = makeProgram(host).commands.map((command) => command.name());
 
   test('there is a command for everything', () => {
-    expect(names).toEqual(['backup', 'points', 'verify', 'restore', 'show', 'cancel', 'local', 'drill']);
+    expect(names).toEqual([
+      ...['backup', 'points', 'verify', 'plan', 'restore', 'show', 'cancel', 'local', 'drill'],
+    ]);
   });
 
   test.each(names)('of %s has examples, the global options, and is done with 0', async (name) => {

@@ -110,7 +110,8 @@ function diskReport(disk: PlannedDisk, { manifest }: Located): PlanReport['disks
     id: disk.id,
     boot: disk.boot,
     sizeBytes: disk.size,
-    writtenBytes: writtenBlocks * BLOCK_BYTES,
+    // The last block of a disk may be a part of one.
+    writtenBytes: Math.min(disk.size, writtenBlocks * BLOCK_BYTES),
     deviceName: disk.deviceName,
     volumeType: disk.volumeType,
     volumeGiB: disk.volumeGiB,
