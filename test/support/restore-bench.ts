@@ -81,12 +81,14 @@ const ENDED_DEADLINE_MS = 50_000;
 export interface RestoreBenchOptions {
   /** Of every wait of a state machine, in place of its seconds. */
   readonly waitMs?: number;
+  /** How long a test waits for an execution to end. */
+  readonly endedMs?: number;
 }
 
 /** A local region with the real stack in it, and a repository to restore from. */
 export async function makeRestoreBench(
   assemblyFolder: string,
-  { waitMs = 10 }: RestoreBenchOptions = {},
+  { waitMs = 10, endedMs = ENDED_DEADLINE_MS }: RestoreBenchOptions = {},
 ): Promise<RestoreBench> {
   const stateFolder = await mkdtemp(join(tmpdir(), 'landfall-restore-'));
   const region = await startRegion({ stateFolder, port: 0, timeScale: 0.0005, waitMs });
@@ -123,7 +125,7 @@ export async function makeRestoreBench(
   };
 
   const ended = async (executionArn: string): Promise<Ended> => {
-    const deadline = Date.now() + ENDED_DEADLINE_MS;
+    const deadline = Date.now() + endedMs;
     for (;;) {
       const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }));
       if (execution.status !== 'RUNNING') return readEnd(executionArn, execution);
@@ -146,7 +148,7 @@ export async function makeRestoreBench(
     restore: async (request, name) => ended(await start(request, name)),
     backUp: (disks, workload = {}, time = new Date()) => backUpMachine(repository, { disks, workload, time }),
     cleanUpsEnded: async () => {
-      const deadline = Date.now() + ENDED_DEADLINE_MS;
+      const deadline = Date.now() + endedMs;
       for (;;) {
         const { executions = [] } = await sfn.send(
           new ListExecutionsCommand({ stateMachineArn: outputs.CleanUpStateMachineArn }),

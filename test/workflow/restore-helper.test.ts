@@ -27,7 +27,7 @@ const machine = () => ({
 const { root, data } = machine();
 
 // All at once: most of their time they wait, those with a lost helper for it to be missed.
-describe.concurrent('a restore by strategy helper', () => {
+describe.concurrent('a restore by strategy helper', { timeout: 120_000 }, () => {
   it('brings back every byte, as a running instance, and leaves nothing temporary behind', async () => {
     const restorePoint = await bench.backUp([root, data]);
     const { executionArn, status, result, cause } = await bench.restore(
@@ -225,7 +225,7 @@ describe.concurrent('a helper that is lost while it writes', { timeout: 120_000 
   });
 });
 
-describe.concurrent('encrypted disks by strategy helper', () => {
+describe.concurrent('encrypted disks by strategy helper', { timeout: 120_000 }, () => {
   const makeKey = async () => (await kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? '';
 
   it('get the key that each of them is to have', async () => {
