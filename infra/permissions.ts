@@ -127,6 +127,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'plan-restore': [
       ...readRepository(),
       describe(
+        'DescribeAvailabilityZones',
         'DescribeImages',
         'DescribeInstanceTypeOfferings',
         'DescribeInstanceTypes',
@@ -302,7 +303,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       allow(['ec2:RevokeSecurityGroupEgress'], [groups], ofRole('temporary')),
     ],
     'launch-target': [
-      describe('DescribeImages'),
+      describe('DescribeImages', 'DescribeInstances'),
       allow(['ec2:RunInstances'], [instances, volumes, interfaces], asOurs),
       allow(['ec2:RunInstances'], [groups], ofRole('temporary')),
       allow(['ec2:RunInstances'], [images, snapshots, ec2Arn('subnet/*'), ec2Arn('key-pair/*')]),

@@ -55,6 +55,11 @@ function machinePhase({ execution, plan, entries }: Observation): string {
     case 'RUNNING':
   }
   if (plan === undefined) return 'plan';
+  if (plan.target.restoreTo === 'volumes') {
+    return entries.some(({ kind, handedOverAt }) => kind === 'volume' && handedOverAt)
+      ? 'finish'
+      : 'bring in disks';
+  }
   const target = entries.find(({ kind, name }) => kind === 'instance' && name === 'target');
   if (target === undefined) return 'bring in disks';
   if (target.removedAt) return 'clean up';

@@ -55,8 +55,10 @@ export const planReportSchema = z.strictObject({
       iamInstanceProfile: true,
       powerOn: true,
     })
-    .extend({ launchImage: z.string() })
+    .extend({ launchImage: z.string(), otherInstanceTypes: z.array(z.string()).optional() })
     .optional(),
+  /** In place of a target, where no instance is made. */
+  volumesOnly: z.strictObject({ name: z.string(), availabilityZone: z.string() }).optional(),
   disks: z.array(
     z.strictObject({
       id: z.string(),
@@ -70,6 +72,7 @@ export const planReportSchema = z.strictObject({
       throughput: z.number().int().optional(),
       encrypted: z.boolean(),
       kmsKeyId: z.string().optional(),
+      initializationRate: z.number().int().optional(),
     }),
   ),
   resources: z.array(plannedResourceSchema),

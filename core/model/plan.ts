@@ -45,6 +45,8 @@ export const plannedDiskSchema = z.strictObject({
   throughput: z.number().int().optional(),
   encrypted: z.boolean(),
   kmsKeyId: z.string().optional(),
+  /** MiB/s; only of volumes that are made of snapshots. */
+  initializationRate: z.number().int().optional(),
   deleteOnTermination: z.boolean(),
   tags: tagsSchema,
 });
@@ -95,23 +97,42 @@ export const conversionSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** An instance that the volumes become the disks of. */
 export const plannedTargetSchema = z.strictObject({
+  restoreTo: z.literal('new'),
   name: z.string(),
+  /** What the machine is called at the source. */
+  sourceName: z.string(),
   instanceType: z.string(),
+  /** In order of preference: the next one is tried where EC2 has no room for the one before. */
+  otherInstanceTypes: z.array(z.string()),
   subnetId: z.string(),
   vpcId: z.string(),
   availabilityZone: z.string(),
   securityGroupIds: z.array(z.string()).min(1),
   privateIpAddress: z.string().optional(),
+  /** Absent: as the subnet says. */
+  associatePublicIpAddress: z.boolean().optional(),
   keyName: z.string().optional(),
   iamInstanceProfile: z.string().optional(),
   sourceDestCheck: z.boolean(),
   ebsOptimized: z.boolean(),
   httpTokens: z.enum(['optional', 'required']),
   httpPutResponseHopLimit: z.number().int().optional(),
+  httpEndpoint: z.enum(['enabled', 'disabled']),
+  instanceMetadataTags: z.enum(['enabled', 'disabled']),
   tags: tagsSchema,
   powerOn: z.boolean(),
   launchImage: launchImageSchema,
+});
+
+/** No instance: the volumes are left available. */
+export const plannedVolumesSchema = z.strictObject({
+  restoreTo: z.literal('volumes'),
+  name: z.string(),
+  sourceName: z.string(),
+  availabilityZone: z.string(),
+  tags: tagsSchema,
 });
 
 /** How the disks become volumes, and why so. */
@@ -170,8 +191,10 @@ export const planSchema = z.strictObject({
   conversion: conversionSchema.default({ kind: 'none' }),
   /** What the chosen strategy is expected to take and cost; absent in plans of before there were estimates. */
   estimate: estimateSchema.optional(),
-  target: plannedTargetSchema,
+  target: z.discriminatedUnion('restoreTo', [plannedTargetSchema, plannedVolumesSchema]),
   disks: z.array(plannedDiskSchema).min(1),
+  /** Disks of the restore point that the request leaves out. */
+  excludedDisks: z.array(diskIdSchema),
   warnings: z.array(findingSchema),
   reason: z.string().optional(),
   onFailure: z.enum(['cleanUp', 'keep']),
@@ -181,5 +204,6 @@ export type PlannedDisk = z.infer<typeof plannedDiskSchema>;
 export type PlannedStrategy = z.infer<typeof plannedStrategySchema>;
 export type PlannedTarget = z.infer<typeof plannedTargetSchema>;
 export type Conversion = z.infer<typeof conversionSchema>;
+export type PlannedVolumes = z.infer<typeof plannedVolumesSchema>;
 export type LaunchImage = z.infer<typeof launchImageSchema>;
 export type Plan = z.infer<typeof planSchema>;

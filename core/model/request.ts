@@ -30,21 +30,74 @@ const tagsSchema = z
     message: 'keys that begin with aws: or landfall: are reserved',
   });
 
+const metadataOptionsSchema = z.strictObject({
+  httpTokens: z
+    .enum(['optional', 'required'])
+    .optional()
+    .describe('`required` takes IMDSv2 only; default: the source instance’s, else `required`'),
+  httpPutResponseHopLimit: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('How far its answers travel, 1 to 64 hops; default: the source instance’s'),
+  httpEndpoint: z
+    .enum(['enabled', 'disabled'])
+    .optional()
+    .describe('Whether there is metadata at all; default: the source instance’s, else `enabled`'),
+  instanceMetadataTags: z
+    .enum(['enabled', 'disabled'])
+    .optional()
+    .describe('Whether the instance’s tags are among its metadata; default: the source instance’s'),
+});
+
+const MOST_ALTERNATIVES = 10;
+
 const targetSchema = z.strictObject({
   name: z
     .string()
     .min(1)
     .max(255)
     .optional()
-    .describe('Name tag of the instance; default: the workload’s name'),
+    .describe('Name tag of the instance; default: the source instance’s, else the workload’s name'),
+  namePrefix: z.string().min(1).max(100).optional().describe('Put before the default name; not with `name`'),
+  nameSuffix: z.string().min(1).max(100).optional().describe('Put after the default name; not with `name`'),
   instanceType: z.string().min(1).optional().describe('Default: the source instance’s type'),
+  instanceTypes: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(MOST_ALTERNATIVES)
+    .optional()
+    .describe(
+      'In place of `instanceType`, in order of preference: the next is tried where EC2 has no room for one',
+    ),
   subnetId: awsId('subnet').optional().describe('Default: the source instance’s subnet'),
+  subnetIds: z
+    .array(awsId('subnet'))
+    .min(1)
+    .max(MOST_ALTERNATIVES)
+    .optional()
+    .describe(
+      'In place of `subnetId`, in order of preference: the plan takes the first that exists, has a free address and offers an instance type, and only that one',
+    ),
+  availabilityZone: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z0-9-]*[a-z]$/, 'must be the name of a zone, like us-east-1a')
+    .optional()
+    .describe(
+      'With `restoreTo: volumes`, where the volumes are made, in place of `subnetId`; an instance’s zone is its subnet’s',
+    ),
   securityGroupIds: z
     .array(awsId('sg'))
     .min(1)
     .optional()
     .describe('Default: the source instance’s security groups when they exist in the subnet’s VPC'),
   privateIpAddress: z.ipv4().optional().describe('A free address of the subnet; default: EC2 chooses'),
+  associatePublicIpAddress: z
+    .boolean()
+    .optional()
+    .describe('Whether it gets a public address; default: as the subnet says'),
   keyName: z
     .string()
     .min(1)
@@ -67,6 +120,7 @@ const targetSchema = z.strictObject({
       'Of imported machines: whose Windows licence; default: VM Import’s own (AWS for Windows Server, BYOL for clients and Linux)',
     ),
   bootMode: bootModeSchema.optional().describe('Default: the machine’s'),
+  metadataOptions: metadataOptionsSchema.optional().describe('The instance metadata service (IMDS)'),
   tags: tagsSchema.default({}).describe('Added to instance and volumes'),
   powerOn: z.boolean().default(true).describe('Start the instance when everything is attached'),
 });
@@ -76,15 +130,45 @@ export const volumeTypeSchema = z.enum(['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1'
 
 const diskSchema = z.strictObject({
   id: diskIdSchema.describe('Id of a disk in the restore point'),
-  volumeType: volumeTypeSchema.optional(),
-  iops: z.number().int().positive().optional(),
-  throughput: z.number().int().positive().optional().describe('MiB/s; gp3 only'),
-  encrypted: z.boolean().optional(),
-  kmsKeyId: z.string().min(1).optional().describe('Key id, alias or ARN; implies encrypted'),
+  exclude: z
+    .boolean()
+    .default(false)
+    .describe('Leave the disk out; the boot disk only with `restoreTo: volumes`'),
+  volumeType: volumeTypeSchema.optional().describe('Default: the source volume’s, else gp3'),
+  iops: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('gp3, io1 and io2 only; default: the source volume’s where the type is the same'),
+  throughput: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('MiB/s; gp3 only; default: the source volume’s where the type is the same'),
+  encrypted: z.boolean().optional().describe('Default: the source volume’s'),
+  kmsKeyId: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Key id, alias or ARN; implies encrypted; default: the source volume’s where it is usable here',
+    ),
+  initializationRate: z
+    .number()
+    .int()
+    .min(100)
+    .max(300)
+    .optional()
+    .describe(
+      'MiB/s, 100 to 300, at which EBS brings in a volume’s blocks from its snapshot, for a price; without it, as they are read. Strategy helper needs none',
+    ),
   deviceName: z
     .string()
     .regex(/^(\/dev\/)?[a-z][a-z0-9]+$/, 'must be a device name like /dev/sdf')
-    .optional(),
+    .optional()
+    .describe('What it is attached as; default: as at the source, else a free name'),
 });
 
 const helperSchema = z.strictObject({
@@ -125,7 +209,11 @@ export const restoreRequestSchema = z.strictObject({
     .enum(['auto', 'upload', 'helper', 'direct'])
     .default('auto')
     .describe('How the disks become volumes'),
-  target: targetSchema.prefault({}),
+  restoreTo: z
+    .enum(['new', 'volumes'])
+    .default('new')
+    .describe('`new`: an instance; `volumes`: no instance, the restored volumes are left available'),
+  target: targetSchema.prefault({}).describe('What the disks are restored to'),
   disks: z
     .array(diskSchema)
     .default([])
@@ -167,6 +255,7 @@ export function parseRestoreRequest(input: unknown): ParsedRequest {
   const findings = [
     ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => findingsOf(issue, input))),
     ...disksNamedTwice(input),
+    ...contradictions(input),
   ];
   return parsed.success && findings.length === 0
     ? { ok: true, request: parsed.data }
@@ -190,6 +279,34 @@ function disksNamedTwice(input: unknown): RequestFinding[] {
           },
         ],
   );
+}
+
+/** Fields of the target of which one says what the other does: the first of each pair is to go. */
+const EXCLUSIVE = [
+  ['namePrefix', 'name'],
+  ['nameSuffix', 'name'],
+  ['instanceTypes', 'instanceType'],
+  ['subnetIds', 'subnetId'],
+  ['availabilityZone', 'subnetId'],
+  ['availabilityZone', 'subnetIds'],
+] as const;
+
+/** In the raw input for the same reason. */
+function contradictions(input: unknown): RequestFinding[] {
+  const target = valueAt(input, ['target']);
+  return EXCLUSIVE.flatMap(([field, other]) => {
+    const value = valueAt(target, [field]);
+    if (value === undefined || valueAt(target, [other]) === undefined) return [];
+    return [
+      {
+        severity: 'error' as const,
+        field: `target.${field}`,
+        value: shown(value),
+        problem: `contradicts target.${other}`,
+        fix: 'Leave out one of the two',
+      },
+    ];
+  });
 }
 
 function findingsOf(issue: z.core.$ZodIssue, input: unknown): RequestFinding[] {

@@ -70,6 +70,8 @@ export const ledgerEntrySchema = z.strictObject({
   removedAt: z.iso.datetime().optional(),
   /** Why it was left behind, where clean-up may not or could not remove it. */
   keptBecause: z.string().optional(),
+  /** How it was made other than planned, and why. */
+  note: z.string().optional(),
 });
 
 /** What an attempt failed with: the first error, of a disk's own execution where it was one. */
@@ -88,6 +90,7 @@ export const resultSchema = z.strictObject({
   restorePoint: z.string().optional(),
   workload: z.string().optional(),
   strategy: z.string().optional(),
+  restoreTo: z.enum(['new', 'volumes']).optional(),
   startedAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime(),
   error: z.strictObject({ name: z.string(), cause: z.string() }).optional(),
@@ -116,9 +119,13 @@ export const resultSchema = z.strictObject({
     z.strictObject({
       diskId: z.string(),
       volumeId: z.string(),
+      /** Where no instance was made: what it would be attached as. */
       deviceName: z.string(),
+      availabilityZone: z.string().optional(),
       sizeGiB: z.number().int(),
       diskBytes: z.number().int(),
+      /** How it was made other than planned, and why. */
+      note: z.string().optional(),
     }),
   ),
   phases: z.array(
@@ -176,6 +183,17 @@ export const TAG = {
   entry: 'landfall:entry',
   /** ISO time after which a temporary thing may be swept. */
   expires: 'landfall:expires',
+} as const;
+
+/** Further tags of restored instances and volumes: where they come from. */
+export const ORIGIN_TAG = {
+  /** What the machine, or the volume, is called at the source. */
+  sourceName: 'landfall:source-name',
+  restorePoint: 'landfall:restore-point',
+  /** When the restore began, ISO time. */
+  restoreStarted: 'landfall:restore-started',
+  /** Of volumes: the disk's id. */
+  disk: 'landfall:disk',
 } as const;
 
 /** By the step that makes the thing whose making is the phase. */

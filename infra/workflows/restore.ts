@@ -29,16 +29,7 @@ export function restoreWorkflow(scope: Construct, steps: Steps): IChainable {
   const failed = new Pass(scope, 'RestoreFailed', { parameters: { 'failure.$': '$' } });
 
   const restore = attempt(scope, 'Restore', {
-    body: Chain.start(planRestore(scope, steps))
-      .next(comeAshore(scope, steps))
-      .next(attachVolumes(scope, steps))
-      .next(
-        steps.task(scope, 'SetVolumeLifetimes', 'set-volume-lifetimes', {
-          payload: RESTORE,
-          result: 'discard',
-        }),
-      )
-      .next(steps.task(scope, 'HandOver', 'hand-over', { payload: RESTORE, result: 'discard' })),
+    body: Chain.start(planRestore(scope, steps)).next(comeAshore(scope, steps)).next(together(scope, steps)),
     output: { 'restore.$': '$[0].restore' },
     onFailure: failed,
     failureAt: '$',
@@ -107,14 +98,27 @@ function disks(scope: Construct, steps: Steps): IChainable {
     );
 }
 
-/** A target that is launched from the imported image has to wait for it. */
+/** A target that is launched from the imported image has to wait for it; volumes alone need none. */
 function target(scope: Construct, steps: Steps): IChainable {
   return new Choice(scope, 'ImageToCome')
     .when(isConversion('import'), new Pass(scope, 'TargetAfterImport'))
+    .when(Condition.stringEquals('$.restore.restoreTo', 'volumes'), new Pass(scope, 'NoTarget'))
     .otherwise(prepareTarget(scope, steps));
 }
 
-function attachVolumes(scope: Construct, steps: Steps): IChainable {
+/** What the volumes come to: the disks of the target, or results by themselves. */
+function together(scope: Construct, steps: Steps): IChainable {
+  const handOver = steps.task(scope, 'HandOver', 'hand-over', { payload: RESTORE, result: 'discard' });
+  const lifetimes = steps.task(scope, 'SetVolumeLifetimes', 'set-volume-lifetimes', {
+    payload: RESTORE,
+    result: 'discard',
+  });
+  return new Choice(scope, 'AttachNeeded')
+    .when(Condition.stringEquals('$.restore.restoreTo', 'volumes'), handOver)
+    .otherwise(attachVolumes(scope, steps).next(lifetimes).next(handOver));
+}
+
+function attachVolumes(scope: Construct, steps: Steps): Chain {
   const map = new InlineMap(scope, 'AttachVolumes', {
     itemsPath: '$.restore.disks',
     itemSelector: {
@@ -125,18 +129,20 @@ function attachVolumes(scope: Construct, steps: Steps): IChainable {
     maxConcurrency: 10,
     resultPath: JsonPath.DISCARD,
   });
-  return map.itemProcessor(
-    steps.task(scope, 'AttachVolume', 'attach-volume', { payload: DISK, result: '$.attachment' }).next(
-      poll(scope, steps, {
-        check: 'check-attachment',
-        at: '$.attachment',
-        payload: { ...DISK, 'volumeId.$': '$.attachment.volumeId' },
-        ready: ['attached'],
-        waiting: ['attaching', 'not-visible-yet'],
-        failed: ['detaching', 'detached', 'busy', 'missing'],
-        deadlineSeconds: 1_800,
-        error: 'Attachment',
-      }),
+  return Chain.start(
+    map.itemProcessor(
+      steps.task(scope, 'AttachVolume', 'attach-volume', { payload: DISK, result: '$.attachment' }).next(
+        poll(scope, steps, {
+          check: 'check-attachment',
+          at: '$.attachment',
+          payload: { ...DISK, 'volumeId.$': '$.attachment.volumeId' },
+          ready: ['attached'],
+          waiting: ['attaching', 'not-visible-yet'],
+          failed: ['detaching', 'detached', 'busy', 'missing'],
+          deadlineSeconds: 1_800,
+          error: 'Attachment',
+        }),
+      ),
     ),
   );
 }

@@ -9,6 +9,7 @@ import { makeStep } from '../runtime/step.ts';
 import { adoptImage, ImportedImageUnexpected, snapshotsOfDisks } from './import-image/adopt.ts';
 import { withAdvice } from './import-image/failures.ts';
 import { IMPORTED } from './import-image/planned.ts';
+import { plannedTarget } from './target/planned.ts';
 
 const inputSchema = restoreContextSchema.extend({ taskId: z.string().min(1), poll: pollSchema });
 
@@ -44,13 +45,14 @@ async function adopted(context: RestoreContext, task: ImportImageTask): Promise<
 
 /** @throws ImportedImageUnexpected */
 function requireLaunchable(
-  { target }: Plan,
+  plan: Plan,
   { ImageId, State, RootDeviceName }: { ImageId?: string; State?: string; RootDeviceName?: string },
 ): void {
   if (State !== 'available') throw new ImportedImageUnexpected(`image ${ImageId} is ${State}`);
   // The restored root is attached under the name that was planned.
-  if (RootDeviceName === target.launchImage.rootDeviceName) return;
+  const { rootDeviceName } = plannedTarget(plan).launchImage;
+  if (RootDeviceName === rootDeviceName) return;
   throw new ImportedImageUnexpected(
-    `image ${ImageId} boots from ${RootDeviceName}, not from ${target.launchImage.rootDeviceName}`,
+    `image ${ImageId} boots from ${RootDeviceName}, not from ${rootDeviceName}`,
   );
 }

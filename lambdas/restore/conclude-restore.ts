@@ -91,11 +91,12 @@ function unclaimed(input: StepInput): RestoreResult {
 
 function factsOf(
   plan: Plan,
-): Pick<RestoreResult, 'restorePoint' | 'workload' | 'strategy' | 'startedAt' | 'reason'> {
+): Pick<RestoreResult, 'restorePoint' | 'workload' | 'strategy' | 'restoreTo' | 'startedAt' | 'reason'> {
   return {
     restorePoint: plan.restorePoint,
     workload: plan.workload.name,
     strategy: plan.strategy.name,
+    restoreTo: plan.target.restoreTo,
     startedAt: plan.startedAt,
     ...(plan.reason === undefined ? {} : { reason: plan.reason }),
   };
@@ -109,15 +110,17 @@ async function instanceOf(
   ending: StepInput,
 ): Promise<Pick<RestoreResult, 'instance'>> {
   const instanceId = entries.find((entry) => entry.kind === 'instance' && isResult(entry))?.resourceId;
-  if (instanceId === undefined) return {};
+  if (target.restoreTo !== 'new' || instanceId === undefined) return {};
   const problem = ending.state.startFailure ?? failureOf(ending);
-  const state = target.powerOn ? (await describeInstance({ id: instanceId }))?.State?.Name : undefined;
+  const instance = await describeInstance({ id: instanceId });
+  const state = target.powerOn ? instance?.State?.Name : undefined;
   const told = state === 'running' ? await consoleOutput(instanceId, CONSOLE_CHARACTERS) : undefined;
   return {
     instance: {
       instanceId,
       name: target.name,
-      instanceType: target.instanceType,
+      // The first of the request's types that EC2 had room for.
+      instanceType: instance?.InstanceType ?? target.instanceType,
       availabilityZone: target.availabilityZone,
       started: !target.powerOn ? 'not-asked' : state === 'running' ? 'running' : 'not-started',
       ...(problem === undefined ? {} : { startProblem: readableCause(problem.Cause) }),
@@ -142,10 +145,22 @@ async function helperOf(plan: Plan, entries: readonly LedgerEntry[]): Promise<Pi
 }
 
 function volumesOf(plan: Plan, entries: readonly LedgerEntry[]): RestoreResult['volumes'] {
+  const { availabilityZone } = plan.target;
   return plan.disks.flatMap(({ id, deviceName, volumeGiB, size }) => {
     const entry = entries.find(({ kind, name }) => kind === 'volume' && name === id);
     if (!entry?.resourceId || !isResult(entry)) return [];
-    return [{ diskId: id, volumeId: entry.resourceId, deviceName, sizeGiB: volumeGiB, diskBytes: size }];
+    const { resourceId: volumeId, note } = entry;
+    return [
+      {
+        diskId: id,
+        volumeId,
+        deviceName,
+        availabilityZone,
+        sizeGiB: volumeGiB,
+        diskBytes: size,
+        ...(note === undefined ? {} : { note }),
+      },
+    ];
   });
 }
 

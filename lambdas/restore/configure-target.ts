@@ -9,19 +9,20 @@ import { describeInstance } from '../runtime/describe.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { readPlan, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
+import { plannedTarget } from './target/planned.ts';
 
 /**
  * Gives the stopped target what it was launched without: its security groups and its instance profile. It is done
  * before the disks are there, so that a refusal shows early; the target does not run again before they are.
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const plan = await readPlan(context);
+  const target = plannedTarget(await readPlan(context));
   const InstanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
-  await setSecurityGroups(InstanceId, plan.target.securityGroupIds);
-  if (!plan.target.sourceDestCheck) {
+  await setSecurityGroups(InstanceId, target.securityGroupIds);
+  if (!target.sourceDestCheck) {
     await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, SourceDestCheck: { Value: false } }));
   }
-  await setProfile(InstanceId, plan.target.iamInstanceProfile);
+  await setProfile(InstanceId, target.iamInstanceProfile);
   return { instanceId: InstanceId };
 });
 

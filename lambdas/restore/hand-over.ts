@@ -9,6 +9,5 @@ import { makeStep } from '../runtime/step.ts';
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
   await claimHandOver(context);
-  const [instanceId, ...volumeIds] = await finishHandOver(context);
-  return { instanceId, volumeIds };
+  return { resourceIds: await finishHandOver(context) };
 });

@@ -23,7 +23,8 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
   if (securityGroupIds) return { groupIds: securityGroupIds };
   const GroupName = `landfall-${clientToken(context, entry)}`;
   // Not always the target's VPC: only the zone must be the same.
-  const vpcId = (await describeSubnet(subnetId))?.VpcId ?? plan.target.vpcId;
+  const vpcId = (await describeSubnet(subnetId))?.VpcId;
+  if (vpcId === undefined) throw new NotVisible(`subnet ${subnetId} of the helper is not to be seen`);
   const named = [
     { Name: 'vpc-id', Values: [vpcId] },
     { Name: 'group-name', Values: [GroupName] },

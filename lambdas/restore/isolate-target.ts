@@ -4,6 +4,7 @@ import { describeSecurityGroup } from '../runtime/describe.ts';
 import { ec2, ec2Once } from '../runtime/ec2.ts';
 import { clientToken, makeOnce, markReady, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { makeStep } from '../runtime/step.ts';
+import { plannedTarget } from './target/planned.ts';
 
 const entry = { kind: 'security-group', name: 'isolated' } as const;
 
@@ -12,10 +13,11 @@ const entry = { kind: 'security-group', name: 'isolated' } as const;
  * starts reaches nobody. A group's name is unique in its VPC, which makes a second try find the first one's.
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const { target, restoreId } = await readPlan(context);
+  const plan = await readPlan(context);
+  const { vpcId } = plannedTarget(plan);
   const GroupName = `landfall-${clientToken(context, entry)}`;
   const named = [
-    { Name: 'vpc-id', Values: [target.vpcId] },
+    { Name: 'vpc-id', Values: [vpcId] },
     { Name: 'group-name', Values: [GroupName] },
   ];
   const groupId = await makeOnce({
@@ -27,8 +29,8 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
       const { GroupId } = await ec2Once.send(
         new CreateSecurityGroupCommand({
           GroupName,
-          Description: `landfall restore ${restoreId}: no traffic`,
-          VpcId: target.vpcId,
+          Description: `landfall restore ${plan.restoreId}: no traffic`,
+          VpcId: vpcId,
           TagSpecifications: [{ ResourceType: 'security-group', Tags: tags }],
         }),
       );

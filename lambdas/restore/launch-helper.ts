@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
-import { type _InstanceType, RunInstancesCommand, type RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { INSTANCE_ID_PLACEHOLDER } from '../../core/model/helper.ts';
 import type { Plan } from '../../core/model/plan.ts';
-import { AwsRefused, awsErrorCode, InsufficientCapacity, nameAwsError } from '../runtime/aws-errors.ts';
 import { describeInstance } from '../runtime/describe.ts';
-import { ec2 } from '../runtime/ec2.ts';
 import {
   entryFilters,
   type Identity,
@@ -19,6 +16,7 @@ import { firstPoll } from '../runtime/poll.ts';
 import { environment, makeStep } from '../runtime/step.ts';
 import { folderOf, helperName, type PlannedHelper, plannedHelper } from './helper/planned.ts';
 import { makeUserData } from './helper/user-data.ts';
+import { launchFirst } from './launch/first-type.ts';
 
 const inputSchema = restoreContextSchema.extend({ generation: z.number().int().positive() });
 
@@ -54,41 +52,6 @@ export const handler = makeStep(inputSchema, async ({ generation, ...context }) 
   });
   return { instance, instanceId, poll: firstPoll(5, 30) };
 });
-
-// What EC2 calls a type that is not offered in the zone: the next one may be.
-const UNSUPPORTED = new Set(['Unsupported', 'UnsupportedOperation', 'InstanceTypeNotSupported']);
-
-/**
- * Launches the first type that EC2 has room for, and returns the instance's id.
- * @throws InsufficientCapacity when it has none for any, and for one of them only now
- */
-async function launchFirst(
-  instanceTypes: readonly string[],
-  settings: RunInstancesCommandInput,
-): Promise<string> {
-  const refusals: Error[] = [];
-  for (const instanceType of instanceTypes) {
-    try {
-      const { Instances = [] } = await ec2.send(
-        new RunInstancesCommand({
-          ...settings,
-          InstanceType: instanceType as _InstanceType,
-          ClientToken: createHash('sha256').update(`${settings.ClientToken}/${instanceType}`).digest('hex'),
-        }),
-      );
-      return Instances[0]?.InstanceId ?? '';
-    } catch (error) {
-      const named = nameAwsError(error);
-      const isUnsupported = UNSUPPORTED.has(awsErrorCode(error) ?? '');
-      if (!(named instanceof InsufficientCapacity) && !(named instanceof AwsRefused && isUnsupported))
-        throw error;
-      refusals.push(named);
-    }
-  }
-  const told = `EC2 launches none of ${instanceTypes.join(', ')}: ${refusals.map(({ message }) => message).join('; ')}`;
-  const mayPass = refusals.some((refusal) => refusal instanceof InsufficientCapacity);
-  throw mayPass ? new InsufficientCapacity(told) : new AwsRefused(told);
-}
 
 function launchSettings(
   helper: PlannedHelper,

@@ -1,14 +1,9 @@
-import {
-  type _InstanceType,
-  type Image,
-  RunInstancesCommand,
-  type RunInstancesCommandInput,
-} from '@aws-sdk/client-ec2';
-import type { PlannedTarget } from '../../core/model/plan.ts';
+import type { Image, RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import type { Plan, PlannedTarget } from '../../core/model/plan.ts';
 import { NotVisible } from '../runtime/aws-errors.ts';
-import { describeImage } from '../runtime/describe.ts';
-import { ec2 } from '../runtime/ec2.ts';
+import { describeImage, describeInstance } from '../runtime/describe.ts';
 import {
+  entryFilters,
   makeOnce,
   type RestoreContext,
   readPlan,
@@ -20,6 +15,9 @@ import {
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { IMPORTED } from './import-image/planned.ts';
+import { launchFirst } from './launch/first-type.ts';
+import { originTags } from './target/origin-tags.ts';
+import { plannedTarget } from './target/planned.ts';
 
 const entry = { kind: 'instance', name: 'target' } as const;
 
@@ -28,30 +26,29 @@ const entry = { kind: 'instance', name: 'target' } as const;
  * the image but its root. It is stopped and gets the restored disks before anything of them ever runs.
  */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const { target } = await readPlan(context);
+  const plan = await readPlan(context);
+  const target = plannedTarget(plan);
   const groupId = await resourceOf(context, { kind: 'security-group', name: 'isolated' });
   const image = await imageOf(context, target);
   const instanceId = await makeOnce({
     context,
     entry,
     step: 'launch-target',
-    create: async ({ clientToken, tags, intendedAt }) => {
-      const { Instances = [] } = await ec2.send(
-        new RunInstancesCommand({
-          ...launchSettings(target, image, groupId),
-          ClientToken: clientToken,
-          TagSpecifications: [
-            { ResourceType: 'instance', Tags: [...tags, ...targetTags(target)] },
-            { ResourceType: 'network-interface', Tags: tags },
-            {
-              ResourceType: 'volume',
-              Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, { intendedAt }),
-            },
-          ],
-        }),
-      );
-      return Instances[0]?.InstanceId ?? '';
-    },
+    // Each type has a token of its own: this finds what a lost answer launched, whichever type it was.
+    find: async () => (await describeInstance({ filters: entryFilters(context, entry) }))?.InstanceId,
+    create: ({ clientToken, tags, intendedAt }) =>
+      launchFirst([target.instanceType, ...target.otherInstanceTypes], {
+        ...launchSettings(target, image, groupId),
+        ClientToken: clientToken,
+        TagSpecifications: [
+          { ResourceType: 'instance', Tags: [...tags, ...targetTags(plan)] },
+          { ResourceType: 'network-interface', Tags: tags },
+          {
+            ResourceType: 'volume',
+            Tags: temporaryTags(context, { kind: 'volume', name: 'placeholder-root' }, { intendedAt }),
+          },
+        ],
+      }),
   });
   return { instanceId, poll: firstPoll(10, 30) };
 });
@@ -90,7 +87,6 @@ function launchSettings(
     ImageId: imageId,
     MinCount: 1,
     MaxCount: 1,
-    InstanceType: target.instanceType as _InstanceType,
     ...(target.keyName === undefined ? {} : { KeyName: target.keyName }),
     ...(target.ebsOptimized ? { EbsOptimized: true } : {}),
     NetworkInterfaces: [
@@ -100,10 +96,14 @@ function launchSettings(
         Groups: [groupId],
         DeleteOnTermination: true,
         ...(target.privateIpAddress === undefined ? {} : { PrivateIpAddress: target.privateIpAddress }),
+        ...(target.associatePublicIpAddress === undefined
+          ? {}
+          : { AssociatePublicIpAddress: target.associatePublicIpAddress }),
       },
     ],
     MetadataOptions: {
-      HttpEndpoint: 'enabled',
+      HttpEndpoint: target.httpEndpoint,
+      InstanceMetadataTags: target.instanceMetadataTags,
       HttpTokens: target.httpTokens,
       ...(target.httpPutResponseHopLimit === undefined
         ? {}
@@ -122,6 +122,7 @@ function launchSettings(
   };
 }
 
-function targetTags({ name, tags }: PlannedTarget): Tag[] {
-  return Object.entries({ ...tags, Name: name }).map(([Key, Value]) => ({ Key, Value }));
+function targetTags(plan: Plan): Tag[] {
+  const { name, tags } = plan.target;
+  return Object.entries({ ...tags, ...originTags(plan), Name: name }).map(([Key, Value]) => ({ Key, Value }));
 }

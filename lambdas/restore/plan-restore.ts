@@ -36,6 +36,7 @@ interface PlannedRestore {
   readonly disks: readonly DiskItem[];
   /** Those that go into the import. */
   readonly imageDisks: readonly DiskItem[];
+  readonly restoreTo: Plan['target']['restoreTo'];
   readonly launchImage: string;
   readonly powerOn: boolean;
 }
@@ -85,6 +86,7 @@ async function planRestore(input: StepInput): Promise<PlannedRestore> {
     conversion,
     target,
     disks: [...chosen.disks],
+    excludedDisks: request.disks.filter(({ exclude }) => exclude).map(({ id }) => id),
     warnings: findings.warnings,
     ...(request.reason === undefined ? {} : { reason: request.reason }),
     onFailure: request.onFailure,
@@ -104,8 +106,10 @@ function answerOf({ restoreId, attempt, strategy, conversion, disks, target }: P
     conversion: conversion.kind === 'import-image' ? 'import' : 'none',
     disks: items,
     imageDisks: items.filter(({ becomes }) => becomes === 'image'),
-    launchImage: target.launchImage.kind,
-    powerOn: target.powerOn,
+    restoreTo: target.restoreTo,
+    ...(target.restoreTo === 'new'
+      ? { launchImage: target.launchImage.kind, powerOn: target.powerOn }
+      : { launchImage: 'none', powerOn: false }),
   };
 }
 

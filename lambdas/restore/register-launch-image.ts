@@ -12,13 +12,14 @@ import {
 } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
+import { plannedTarget } from './target/planned.ts';
 
 const entry = { kind: 'image', name: 'launch' } as const;
 
 /** Registers the temporary launch image: the source's own attributes over an empty root. */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const { target, restoreId } = await readPlan(context);
-  const image = requireBlank(target.launchImage);
+  const plan = await readPlan(context);
+  const image = requireBlank(plannedTarget(plan).launchImage);
   const snapshotId = await resourceOf(context, { kind: 'snapshot', name: 'launch' });
   const imageId = await makeOnce({
     context,
@@ -30,7 +31,7 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
         new RegisterImageCommand({
           // Unique in account and region, 3 to 128 characters: a second try cannot make a second image.
           Name: `landfall-${clientToken(context, entry)}`,
-          Description: `landfall restore ${restoreId}: temporary, removed when the restore ends`,
+          Description: `landfall restore ${plan.restoreId}: temporary, removed when the restore ends`,
           // Both default to values of EC2's first years (i386, paravirtual).
           Architecture: image.architecture,
           VirtualizationType: 'hvm',

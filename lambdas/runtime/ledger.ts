@@ -141,7 +141,14 @@ export async function resourceOf(context: RestoreContext, entry: EntryName): Pro
 type Moments = Partial<
   Pick<
     LedgerEntry,
-    'resourceId' | 'createdAt' | 'readyAt' | 'handedOverAt' | 'removalAskedAt' | 'removedAt' | 'keptBecause'
+    | 'resourceId'
+    | 'createdAt'
+    | 'readyAt'
+    | 'handedOverAt'
+    | 'removalAskedAt'
+    | 'removedAt'
+    | 'keptBecause'
+    | 'note'
   >
 >;
 
@@ -208,6 +215,7 @@ export async function makeOnce(making: Making): Promise<string> {
     executionArn: claim.executionArn,
     intendedAt: stored?.value.intendedAt ?? now(),
     triedAt: now(),
+    ...(stored?.value.note === undefined ? {} : { note: stored.value.note }),
   };
   await writeRecord(key, intent, { replaces: stored?.etag ?? 'nothing' });
   await refuseWhenClosing(context, entry);

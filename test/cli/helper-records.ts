@@ -32,6 +32,8 @@ export const plan = (readBack: 'sample' | 'all' = 'sample'): Plan =>
       ...{ s3PrefixListId: 'pl-1', roleId: 'AROA1', readBack },
     },
     target: {
+      ...{ restoreTo: 'new', sourceName: 'web01', otherInstanceTypes: [] },
+      ...{ httpEndpoint: 'enabled', instanceMetadataTags: 'disabled' },
       ...{ name: 'web01', instanceType: 't3.small', subnetId: 'subnet-1', vpcId: 'vpc-1' },
       ...{ availabilityZone: 'us-east-1a', securityGroupIds: ['sg-1'], sourceDestCheck: true },
       ...{ ebsOptimized: true, httpTokens: 'required', tags: {}, powerOn: true },
@@ -41,6 +43,7 @@ export const plan = (readBack: 'sample' | 'all' = 'sample'): Plan =>
       },
     },
     disks: [disk('root', ROOT_BYTES, true), disk('data', DATA_BYTES, false)],
+    excludedDisks: [],
   });
 
 export const NOON = '2026-02-01T12:00:00.000Z';

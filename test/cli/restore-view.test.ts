@@ -42,8 +42,11 @@ const PLAN: Plan = planSchema.parse({
     zeroObjectBytes: 1024 ** 3,
   },
   target: {
+    restoreTo: 'new',
     name: 'web01',
+    sourceName: 'web01',
     instanceType: 't3.small',
+    otherInstanceTypes: [],
     subnetId: 'subnet-1',
     vpcId: 'vpc-1',
     availabilityZone: 'us-east-1a',
@@ -51,6 +54,8 @@ const PLAN: Plan = planSchema.parse({
     sourceDestCheck: true,
     ebsOptimized: true,
     httpTokens: 'required',
+    httpEndpoint: 'enabled',
+    instanceMetadataTags: 'disabled',
     tags: {},
     powerOn: true,
     launchImage: {
@@ -62,6 +67,7 @@ const PLAN: Plan = planSchema.parse({
     },
   },
   disks: [disk('root', 1_342_177_280, true), disk('data', 734_003_200, false)],
+  excludedDisks: [],
   warnings: [
     {
       severity: 'warning',

@@ -10,6 +10,7 @@ describe('a restore request', () => {
       request: {
         restorePoint: POINT,
         strategy: 'auto',
+        restoreTo: 'new',
         target: { tags: {}, powerOn: true },
         disks: [],
         helper: { readBack: 'sample' },

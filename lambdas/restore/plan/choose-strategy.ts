@@ -2,6 +2,7 @@ import type { Estimate } from '../../../core/model/estimate.ts';
 import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import { type RestoreRequest, shown } from '../../../core/model/request.ts';
 import { bestStrategy } from './best-strategy.ts';
+import { fieldOf } from './disks.ts';
 import { Findings } from './findings.ts';
 import {
   planStrategies,
@@ -51,7 +52,8 @@ export async function chooseStrategy(
   if (!best || !plan) return { chosen: undefined, findings, options };
   if (best.name !== 'helper') checkHelperUnused(best.name, { request, findings });
   const { name, reason } = best;
-  const { disks, estimate } = plan;
+  const { estimate } = plan;
+  const disks = name === 'helper' ? withoutInitialization(plan.disks, { ...facts, findings }) : plan.disks;
   const strategy = (claimed: { restoreId: string; attempt: number }) => plan.strategy({ ...claimed, reason });
   return { chosen: { name, reason, disks, estimate, strategy }, findings, options };
 }
@@ -75,4 +77,23 @@ function checkHelperUnused(
     `is not used: the strategy is ${chosen}, which has no helper`,
     'Ask for strategy helper, or leave it out',
   );
+}
+
+/** Volumes that a helper writes are made empty, and have their full speed at once; but those of an imported image are not. */
+function withoutInitialization(
+  disks: readonly PlannedDisk[],
+  { request, conversion, findings }: StrategyFacts & { findings: Findings },
+): PlannedDisk[] {
+  const imported = new Set<string>(conversion?.kind === 'import-image' ? conversion.diskIds : []);
+  return disks.map((disk) => {
+    const { initializationRate, ...others } = disk;
+    if (initializationRate === undefined || imported.has(disk.id)) return disk;
+    findings.warning(
+      `${fieldOf(request, disk.id)}.initializationRate`,
+      initializationRate,
+      'is not used: strategy helper makes the volume empty, which has its full speed at once',
+      'Leave it out',
+    );
+    return others;
+  });
 }

@@ -17,15 +17,17 @@ export interface ConversionFacts {
   readonly findings: Findings;
 }
 
-/** Whether VM Import has to make the machine bootable: what was backed up from EC2 boots on it as it is. */
+/** Whether VM Import has to make the machine bootable: what was backed up from EC2 boots as it is, and volumes need not. */
 export const needsImport = ({ manifest, request }: Omit<ConversionFacts, 'findings'>): boolean =>
-  manifest.workload.kind !== 'ec2' && request.target.conversion !== 'none';
+  request.restoreTo !== 'volumes' && manifest.workload.kind !== 'ec2' && request.target.conversion !== 'none';
 
 /** Decides how the machine becomes bootable on EC2, and which of its disks that takes. */
 export function planConversion(
   disks: readonly PlannedDisk[],
   facts: ConversionFacts,
 ): { conversion: Conversion; disks: PlannedDisk[] } {
+  // No instance, nothing to boot: the volumes hold what the disks did.
+  if (facts.request.restoreTo === 'volumes') return { conversion: { kind: 'none' }, disks: [...disks] };
   checkFields(facts);
   if (!needsImport(facts)) {
     checkUnmodified(facts);

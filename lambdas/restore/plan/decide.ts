@@ -1,8 +1,10 @@
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { Conversion, PlannedTarget } from '../../../core/model/plan.ts';
+import type { Conversion, LaunchImage, Plan } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
+import { checkBootMode } from './boot-mode.ts';
 import { chooseStrategy, type StrategyChoice } from './choose-strategy.ts';
-import { importedImage, needsImport, planConversion } from './conversion.ts';
+import { withoutExcludedDisks } from './chosen-disks.ts';
+import { type ConversionFacts, importedImage, needsImport, planConversion } from './conversion.ts';
 import { planDisks } from './disks.ts';
 import type { Findings } from './findings.ts';
 import { chooseLaunchImage } from './launch-image.ts';
@@ -10,7 +12,7 @@ import { planTarget } from './target.ts';
 
 export interface Decision {
   /** Undefined where the findings say why it is not possible. */
-  readonly target: PlannedTarget | undefined;
+  readonly target: Plan['target'] | undefined;
   readonly conversion: Conversion;
   /** Of the chosen strategy; what was found about it is among the findings. */
   readonly choice: StrategyChoice;
@@ -25,11 +27,9 @@ export async function decide(
   request: RestoreRequest,
   { findings, compare }: { findings: Findings; compare: 'all' | 'as-needed' },
 ): Promise<Decision> {
-  const manifest = asAsked(located, request);
+  const manifest = withoutExcludedDisks(asAsked(located, request), request, findings);
   const { workload } = manifest;
-  const launchImage = needsImport({ manifest, request })
-    ? importedImage({ manifest, request, findings })
-    : await chooseLaunchImage(workload, request, findings);
+  const launchImage = await launchImageFor({ manifest, request, findings });
   const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
   const wanted = planDisks(manifest, request, { rootDeviceName, findings });
   const { conversion, disks } = planConversion(wanted, { manifest, request, findings });
@@ -46,6 +46,15 @@ export async function decide(
   );
   findings.add(choice.findings);
   return { target, conversion, choice };
+}
+
+/** Volumes alone need none. */
+async function launchImageFor(facts: ConversionFacts): Promise<LaunchImage | undefined> {
+  const { manifest, request, findings } = facts;
+  if (request.restoreTo === 'volumes') return undefined;
+  if (needsImport(facts)) return importedImage(facts);
+  checkBootMode(facts);
+  return await chooseLaunchImage(manifest.workload, request, findings);
 }
 
 /** The machine as the request wants it to boot. */

@@ -1,20 +1,21 @@
 import { wholeGiB } from '../../../core/model/ids.ts';
 import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
 import type { PlannedDisk } from '../../../core/model/plan.ts';
-import { isReservedTag, type RestoreRequest, volumeTypeSchema } from '../../../core/model/request.ts';
+import { type RestoreRequest, volumeTypeSchema } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
 import type { Findings } from './findings.ts';
+import { cutName, nameAround } from './names.ts';
+import { checkVolumeTags, withoutReservedTags } from './tags.ts';
 import { checkVolumeSettings } from './volume-limits.ts';
 
 type DiskRequest = RestoreRequest['disks'][number];
 
-/** Decides for every disk of the restore point what its volume is like. */
+/** Decides for every disk that is restored what its volume is like. */
 export function planDisks(
   { workload, disks }: Manifest,
   request: RestoreRequest,
   { rootDeviceName, findings }: { rootDeviceName: string; findings: Findings },
 ): PlannedDisk[] {
-  checkDiskNames(disks, request, findings);
   const inOrder = [...disks].sort((a, b) => a.order - b.order);
   const wishes = new Map<string, DiskRequest>(request.disks.map((disk) => [disk.id, disk]));
   const deviceNames = chooseDeviceNames(inOrder, wishes, {
@@ -22,7 +23,7 @@ export function planDisks(
     windows: workload.platform === 'windows',
     findings,
   });
-  return inOrder.map((disk) => {
+  const planned = inOrder.map((disk) => {
     const field = fieldOf(request, disk.id);
     return {
       id: disk.id,
@@ -32,9 +33,17 @@ export function planDisks(
       segmentBytes: disk.segmentBytes,
       segmentCount: Math.ceil(disk.size / disk.segmentBytes),
       ...planVolume(disk, wishes.get(disk.id), { field, findings }),
-      tags: withoutReservedTags(disk.volume?.tags ?? {}),
+      tags: volumeTags(disk, request),
     };
   });
+  checkVolumeTags(planned, request, findings);
+  return planned;
+}
+
+/** The source volume's, its name with what the request puts around names. */
+function volumeTags({ volume }: ManifestDisk, { target }: RestoreRequest): Record<string, string> {
+  const tags = withoutReservedTags(volume?.tags ?? {});
+  return tags.Name === undefined ? tags : { ...tags, Name: cutName(nameAround(tags.Name, target)) };
 }
 
 function planVolume(
@@ -43,7 +52,14 @@ function planVolume(
   { field, findings }: { field: string; findings: Findings },
 ): Pick<
   PlannedDisk,
-  'volumeGiB' | 'volumeType' | 'iops' | 'throughput' | 'encrypted' | 'kmsKeyId' | 'deleteOnTermination'
+  | 'volumeGiB'
+  | 'volumeType'
+  | 'iops'
+  | 'throughput'
+  | 'encrypted'
+  | 'kmsKeyId'
+  | 'initializationRate'
+  | 'deleteOnTermination'
 > {
   // A type that this version does not know is replaced by the general one.
   const volumeType = wish?.volumeType ?? volumeTypeSchema.catch('gp3').parse(source?.volumeType);
@@ -64,6 +80,7 @@ function planVolume(
     ...(throughput === undefined ? {} : { throughput }),
     encrypted: kmsKeyId !== undefined || (wish?.encrypted ?? source?.encrypted ?? false),
     ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+    ...(wish?.initializationRate === undefined ? {} : { initializationRate: wish.initializationRate }),
     deleteOnTermination: source?.deleteOnTermination ?? boot,
   };
 }
@@ -92,19 +109,6 @@ function keyOfSource(
 
 // gp2 reports IOPS too, but takes none.
 const takesIops = (volumeType: string): boolean => ['gp3', 'io1', 'io2'].includes(volumeType);
-
-function checkDiskNames(disks: Manifest['disks'], request: RestoreRequest, findings: Findings): void {
-  const known = disks.map(({ id }) => id);
-  for (const [index, { id }] of request.disks.entries()) {
-    if (known.some((knownId) => knownId === id)) continue;
-    findings.error(
-      `disks[${index}].id`,
-      id,
-      'the restore point has no such disk',
-      `It has ${known.join(', ')}`,
-    );
-  }
-}
 
 /** The request's field for a disk, or the disk's name where the request has none. */
 export function fieldOf(request: RestoreRequest, diskId: string): string {
@@ -201,7 +205,3 @@ const shortName = (name: string): string =>
     .replace(/^\/dev\//, '')
     .replace(/^(xvd|sd)/, '')
     .replace(/^a\d?$/, 'a');
-
-function withoutReservedTags(tags: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).filter(([key]) => !isReservedTag(key)));
-}

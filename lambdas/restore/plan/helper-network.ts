@@ -22,14 +22,25 @@ export async function findHelperSubnet({
   findings,
 }: HelperNetworkFacts): Promise<Subnet | undefined> {
   const asked = request.helper.subnetId ?? targetSubnet?.SubnetId;
-  if (asked === undefined) return undefined;
+  if (asked === undefined) {
+    // Without a zone there is a finding about the target.
+    if (targetSubnet) {
+      const problem = 'the request names only a zone for the volumes, and the helper needs a subnet in it';
+      findings.error(SUBNET_FIELD, 'nothing', problem, await adviseSubnets(targetSubnet));
+    }
+    return undefined;
+  }
   if (asked === targetSubnet?.SubnetId) {
-    // None at all is a finding about the target.
-    if (targetSubnet.AvailableIpAddressCount === 1) {
+    const free = targetSubnet.AvailableIpAddressCount;
+    const isAlone = request.restoreTo === 'volumes';
+    // For a target, none at all is a finding about it.
+    if (free === (isAlone ? 0 : 1)) {
       findings.error(
         SUBNET_FIELD,
         asked,
-        'has one free address, and both the target and the helper need one',
+        isAlone
+          ? 'has no free address, and the helper needs one'
+          : 'has one free address, and both the target and the helper need one',
         await adviseSubnets(targetSubnet, asked),
       );
     }
@@ -54,7 +65,7 @@ export async function findHelperSubnet({
 }
 
 /** Other subnets of the target's zone that have room for a helper. */
-async function adviseSubnets(targetSubnet: Subnet | undefined, not: string): Promise<string> {
+async function adviseSubnets(targetSubnet: Subnet | undefined, not?: string): Promise<string> {
   const zone = targetSubnet?.AvailabilityZone;
   if (zone === undefined) return 'Give a subnet in the target’s zone';
   const { Subnets = [] } = await ec2.send(

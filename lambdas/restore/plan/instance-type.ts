@@ -8,26 +8,97 @@ import { ec2 } from '../../runtime/ec2.ts';
 import type { TargetFacts, Workload } from './facts.ts';
 import type { Findings } from './findings.ts';
 
-const FIELD = 'target.instanceType';
+interface WantedType {
+  readonly instanceType: string;
+  /** Path of the request's field, e.g. `target.instanceTypes[1]`. */
+  readonly field: string;
+}
 
-/** The instance type that the request names, or the source instance's, held against what it must be able to do. */
-export async function findInstanceType(
-  { workload, request, diskCount, findings }: TargetFacts,
+/** The types that the request names, in order of preference; else the source instance's. */
+export function wantedTypes({ workload, request }: Pick<TargetFacts, 'workload' | 'request'>): WantedType[] {
+  const { instanceType = workload.source?.instanceType, instanceTypes } = request.target;
+  if (instanceTypes) {
+    return [...new Set(instanceTypes)].map((each) => ({
+      instanceType: each,
+      field: `target.instanceTypes[${instanceTypes.indexOf(each)}]`,
+    }));
+  }
+  return instanceType === undefined ? [] : [{ instanceType, field: 'target.instanceType' }];
+}
+
+/** The wanted types, held against what they must be able to do; those that the zone has not are left out. */
+export async function findInstanceTypes(
+  facts: TargetFacts,
   zone: string | undefined,
-): Promise<string | undefined> {
-  const instanceType = request.target.instanceType ?? workload.source?.instanceType;
-  const field = FIELD;
-  if (instanceType === undefined) {
+): Promise<string[] | undefined> {
+  const { findings } = facts;
+  const wanted = wantedTypes(facts);
+  if (wanted.length === 0) {
     findings.error(
-      field,
+      'target.instanceType',
       'nothing',
       'the restore point names no instance type, so the request must',
       'Give one, e.g. m7i.large',
     );
     return undefined;
   }
-  const info = await checkTypeExists(instanceType, { zone, findings });
-  if (!info) return undefined;
+  const types = await findKnownTypes(facts, zone);
+  for (const type of types) checkType(type, facts);
+  const names = types.filter(({ offered }) => offered).map(({ instanceType }) => instanceType);
+  return names.length > 0 ? names : undefined;
+}
+
+interface KnownType extends WantedType {
+  readonly info: InstanceTypeInfo;
+  /** In the zone, where one is known. */
+  readonly offered: boolean;
+}
+
+/** Those of the wanted types that the Region has; of those it has not, and that the zone has not, there are findings. */
+export async function findKnownTypes(
+  facts: Pick<TargetFacts, 'workload' | 'request' | 'findings'>,
+  zone: string | undefined,
+): Promise<KnownType[]> {
+  const { findings } = facts;
+  const types = await Promise.all(
+    wantedTypes(facts).map(async (wanted) => {
+      const info = await describeInstanceType(wanted.instanceType);
+      if (info)
+        return [
+          { ...wanted, info, offered: zone === undefined || (await isOffered(wanted.instanceType, zone)) },
+        ];
+      findings.error(
+        wanted.field,
+        wanted.instanceType,
+        'this region has no such instance type',
+        'Choose another',
+      );
+      return [];
+    }),
+  );
+  checkOffered(types.flat(), { zone, findings });
+  return types.flat();
+}
+
+/** Of several, one that the zone offers is enough. */
+function checkOffered(
+  types: readonly KnownType[],
+  { zone, findings }: { zone: string | undefined; findings: Findings },
+): void {
+  const isEnough = types.some(({ offered }) => offered);
+  for (const { instanceType, field, offered } of types) {
+    if (offered) continue;
+    const problem = `is not offered in ${zone}`;
+    if (isEnough) findings.warning(field, instanceType, `${problem}; the others are tried`, 'Leave it out');
+    else findings.error(field, instanceType, problem, 'Choose another type or a subnet in another zone');
+  }
+}
+
+/** What the type cannot do for this machine. */
+function checkType(
+  { instanceType, field, info }: KnownType,
+  { workload, diskCount, findings }: TargetFacts,
+): void {
   const architectures = info.ProcessorInfo?.SupportedArchitectures ?? [];
   if (!architectures.some((architecture) => architecture === workload.architecture)) {
     findings.error(
@@ -47,28 +118,6 @@ export async function findInstanceType(
       'Choose a larger type',
     );
   }
-  return instanceType;
-}
-
-/** What EC2 says of a type; undefined when the findings say that it is not to be had. */
-export async function checkTypeExists(
-  instanceType: string,
-  { zone, findings }: { zone: string | undefined; findings: Findings },
-): Promise<InstanceTypeInfo | undefined> {
-  const info = await describeInstanceType(instanceType);
-  if (!info) {
-    findings.error(FIELD, instanceType, 'this region has no such instance type', 'Choose another');
-    return undefined;
-  }
-  if (zone !== undefined && !(await isOffered(instanceType, zone))) {
-    findings.error(
-      FIELD,
-      instanceType,
-      `is not offered in ${zone}`,
-      'Choose another type or a subnet in another zone',
-    );
-  }
-  return info;
 }
 
 function checkBootMode(

@@ -1,43 +1,12 @@
 import {
   DescribeNetworkInterfacesCommand,
   DescribeSecurityGroupsCommand,
-  DescribeSubnetsCommand,
   type SecurityGroup,
   type Subnet,
 } from '@aws-sdk/client-ec2';
-import { describeSubnet } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import type { TargetFacts } from './facts.ts';
 import type { Findings } from './findings.ts';
-
-/** The subnet that the request names, or the source instance's. */
-export async function findSubnet({ workload, request, findings }: TargetFacts): Promise<Subnet | undefined> {
-  const wanted = request.target.subnetId ?? workload.source?.subnetId;
-  const found = wanted === undefined ? undefined : await describeSubnet(wanted);
-  if (found) {
-    if (found.AvailableIpAddressCount === 0) {
-      findings.error('target.subnetId', wanted, 'has no free address', 'Choose a subnet with free addresses');
-    }
-    return found;
-  }
-  const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({ MaxResults: 20 }));
-  const some = Subnets.slice(0, 5).map(
-    ({ SubnetId, AvailabilityZone }) => `${SubnetId} (${AvailabilityZone})`,
-  );
-  findings.error(
-    'target.subnetId',
-    wanted ?? 'nothing',
-    request.target.subnetId === undefined && wanted !== undefined
-      ? 'the source instance’s subnet does not exist here'
-      : wanted === undefined
-        ? 'the restore point names no subnet, so the request must'
-        : 'does not exist here',
-    some.length > 0
-      ? `Give a subnet of this region, e.g. ${some.join(', ')}`
-      : 'Create a subnet in this region first',
-  );
-  return undefined;
-}
 
 /** The security groups that the request names; else the source instance's, as far as they exist here. */
 export async function findSecurityGroups(

@@ -1,5 +1,5 @@
 import type { Estimate } from '../../../core/model/estimate.ts';
-import type { LaunchImage, PlannedDisk, PlannedTarget } from '../../../core/model/plan.ts';
+import type { LaunchImage, Plan, PlannedDisk, PlannedTarget } from '../../../core/model/plan.ts';
 import type { PlanReport, StrategyReport } from '../../../core/model/plan-report.ts';
 import { FIGURES_OF, PRICE_REGION } from '../../../core/model/prices-and-speeds.ts';
 import type { RequestFinding } from '../../../core/model/request.ts';
@@ -30,7 +30,7 @@ export function reportOf(looked: LookedAt): PlanReport {
     notKnown: [...findings.allNotKnown],
     ...(chosen === undefined ? {} : { strategy: { name: chosen.name, reason: chosen.reason } }),
     strategies: (decision?.choice.options ?? []).map(strategyReport),
-    ...(target === undefined ? {} : { target: targetReport(target) }),
+    ...(target === undefined ? {} : madeOf(target)),
     disks: located && chosen ? chosen.disks.map((disk) => diskReport(disk, located)) : [],
     resources: target && chosen ? resourcesOf({ ...chosen, target, strategy: chosen.strategy(NOBODY) }) : [],
     prices: { region: PRICE_REGION, of: FIGURES_OF },
@@ -82,11 +82,19 @@ function rounded(estimate: Estimate): Estimate {
   };
 }
 
+/** What the disks become. */
+function madeOf(target: Plan['target']): Pick<PlanReport, 'target' | 'volumesOnly'> {
+  if (target.restoreTo === 'new') return { target: targetReport(target) };
+  const { name, availabilityZone } = target;
+  return { volumesOnly: { name, availabilityZone } };
+}
+
 function targetReport(target: PlannedTarget): NonNullable<PlanReport['target']> {
   const { privateIpAddress, keyName, iamInstanceProfile } = target;
   return {
     name: target.name,
     instanceType: target.instanceType,
+    ...(target.otherInstanceTypes.length === 0 ? {} : { otherInstanceTypes: target.otherInstanceTypes }),
     subnetId: target.subnetId,
     availabilityZone: target.availabilityZone,
     securityGroupIds: target.securityGroupIds,
@@ -104,7 +112,7 @@ function tellLaunchImage(image: LaunchImage): string {
 }
 
 function diskReport(disk: PlannedDisk, { manifest }: Located): PlanReport['disks'][number] {
-  const { iops, throughput, kmsKeyId } = disk;
+  const { iops, throughput, kmsKeyId, initializationRate } = disk;
   const writtenBlocks = manifest.disks.find(({ id }) => id === disk.id)?.writtenBlocks ?? 0;
   return {
     id: disk.id,
@@ -119,5 +127,6 @@ function diskReport(disk: PlannedDisk, { manifest }: Located): PlanReport['disks
     ...(throughput === undefined ? {} : { throughput }),
     encrypted: disk.encrypted,
     ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+    ...(initializationRate === undefined ? {} : { initializationRate }),
   };
 }

@@ -1,8 +1,8 @@
-import type { PlannedDisk, PlannedStrategy, PlannedTarget } from '../../../core/model/plan.ts';
+import type { Plan, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { PlannedResource } from '../../../core/model/plan-report.ts';
 
 interface Planned {
-  readonly target: PlannedTarget;
+  readonly target: Plan['target'];
   readonly strategy: PlannedStrategy;
   readonly disks: readonly PlannedDisk[];
 }
@@ -19,7 +19,9 @@ const temporary = (kind: PlannedResource['kind'], what: string, diskId?: string)
   role: 'temporary',
 });
 
-function ofTarget({ target: { launchImage } }: Planned): PlannedResource[] {
+function ofTarget({ target }: Planned): PlannedResource[] {
+  if (target.restoreTo === 'volumes') return [];
+  const { launchImage } = target;
   const image =
     launchImage.kind === 'blank'
       ? [
@@ -61,27 +63,29 @@ function ofStrategy({ strategy, disks }: Planned): PlannedResource[] {
 }
 
 function ofResult({ target, disks }: Planned): PlannedResource[] {
-  const instance = `"${target.name}", ${target.instanceType} in ${target.availabilityZone}`;
+  const volumes = disks.map((disk): PlannedResource => {
+    const end =
+      target.restoreTo === 'new' ? `attached as ${disk.deviceName}` : `left in ${target.availabilityZone}`;
+    return { kind: 'volume', what: `${volumeOf(disk)}, ${end}`, diskId: disk.id, role: 'result' };
+  });
+  if (target.restoreTo === 'volumes') return volumes;
+  const type = [target.instanceType, ...target.otherInstanceTypes].join(', else ');
+  const instance = `"${target.name}", ${type} in ${target.availabilityZone}`;
   const address = target.privateIpAddress === undefined ? '' : ` with ${target.privateIpAddress}`;
   return [
     { kind: 'instance', what: `${instance}, ${target.powerOn ? 'started' : 'left stopped'}`, role: 'result' },
     { kind: 'network-interface', what: `in ${target.subnetId}${address}`, role: 'result' },
-    ...disks.map(
-      (disk): PlannedResource => ({
-        kind: 'volume',
-        what: `${volumeOf(disk)}, attached as ${disk.deviceName}`,
-        diskId: disk.id,
-        role: 'result',
-      }),
-    ),
+    ...volumes,
   ];
 }
 
-function volumeOf({ volumeType, volumeGiB, iops, throughput, encrypted, kmsKeyId }: PlannedDisk): string {
+function volumeOf(disk: PlannedDisk): string {
+  const { volumeType, volumeGiB, iops, throughput, encrypted, kmsKeyId, initializationRate } = disk;
   return [
     `${volumeType} of ${volumeGiB} GiB`,
     ...(iops === undefined ? [] : [`${iops} IOPS`]),
     ...(throughput === undefined ? [] : [`${throughput} MiB/s`]),
+    ...(initializationRate === undefined ? [] : [`initialised at ${initializationRate} MiB/s`]),
     ...(encrypted ? [`encrypted with ${kmsKeyId ?? 'the default key of EBS'}`] : []),
   ].join(', ');
 }

@@ -2,9 +2,11 @@ import { workloadSchema } from '../../../core/model/manifest.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import type { TargetFacts } from './facts.ts';
 import type { Findings } from './findings.ts';
-import { checkTypeExists } from './instance-type.ts';
+import { findKnownTypes } from './instance-type.ts';
 import { findKeyPair } from './key-pair.ts';
-import { checkAddress, findSecurityGroups, findSubnet } from './network.ts';
+import { checkAddress, findSecurityGroups } from './network.ts';
+import { findSubnet } from './subnet.ts';
+import { planVolumes } from './volumes-only.ts';
 
 /** Of a machine that is not known: whatever hangs on it is not looked at. */
 const UNKNOWN_MACHINE = workloadSchema.parse({
@@ -24,11 +26,15 @@ export async function checkWithoutManifest(request: RestoreRequest, findings: Fi
     diskCount: 0,
     findings,
   };
-  const subnet = target.subnetId === undefined ? undefined : await findSubnet(facts);
+  if (request.restoreTo === 'volumes') {
+    if ((target.subnetId ?? target.subnetIds ?? target.availabilityZone) !== undefined)
+      await planVolumes(facts);
+    return;
+  }
+  const namesSubnet = target.subnetId !== undefined || target.subnetIds !== undefined;
+  const subnet = namesSubnet ? await findSubnet(facts) : undefined;
   if (subnet && target.securityGroupIds !== undefined) await findSecurityGroups(facts, subnet);
   await checkAddress(facts, subnet);
   if (target.keyName !== undefined) await findKeyPair(facts);
-  if (target.instanceType !== undefined) {
-    await checkTypeExists(target.instanceType, { zone: subnet?.AvailabilityZone, findings });
-  }
+  await findKnownTypes(facts, subnet?.AvailabilityZone);
 }

@@ -1,30 +1,34 @@
 import type { CreateVolumeCommandInput } from '@aws-sdk/client-ec2';
-import type { Plan, PlannedDisk, PlannedTarget } from '../../../core/model/plan.ts';
+import type { Plan, PlannedDisk } from '../../../core/model/plan.ts';
+import { ORIGIN_TAG } from '../../../core/model/restore-record.ts';
 import type { Identity, Tag } from '../../runtime/ledger.ts';
+import { originTags } from '../target/origin-tags.ts';
 
 /** What a disk's volume is like, filled from a snapshot or empty: the same size, type, key and tags either way. */
 export function volumeSettings(
-  { target }: Plan,
+  plan: Plan,
   disk: PlannedDisk,
   { clientToken, tags }: Identity,
 ): CreateVolumeCommandInput {
   return {
     ClientToken: clientToken,
-    AvailabilityZone: target.availabilityZone,
+    AvailabilityZone: plan.target.availabilityZone,
     Size: disk.volumeGiB,
     VolumeType: disk.volumeType,
     ...(disk.iops === undefined ? {} : { Iops: disk.iops }),
     ...(disk.throughput === undefined ? {} : { Throughput: disk.throughput }),
     ...(disk.encrypted ? { Encrypted: true } : {}),
     ...(disk.kmsKeyId === undefined ? {} : { KmsKeyId: disk.kmsKeyId }),
-    TagSpecifications: [{ ResourceType: 'volume', Tags: [...tags, ...volumeTags(target, disk)] }],
+    TagSpecifications: [{ ResourceType: 'volume', Tags: [...tags, ...volumeTags(plan, disk)] }],
   };
 }
 
 // A tag's value holds 256 characters.
 const NAME_CHARACTERS = 256;
 
-function volumeTags({ name, tags }: PlannedTarget, disk: PlannedDisk): Tag[] {
+function volumeTags(plan: Plan, disk: PlannedDisk): Tag[] {
+  const { name, tags } = plan.target;
   const Name = `${name} ${disk.id}`.slice(0, NAME_CHARACTERS);
-  return Object.entries({ Name, ...disk.tags, ...tags }).map(([Key, Value]) => ({ Key, Value }));
+  const origin = { ...originTags(plan), [ORIGIN_TAG.disk]: disk.id };
+  return Object.entries({ Name, ...disk.tags, ...tags, ...origin }).map(([Key, Value]) => ({ Key, Value }));
 }
