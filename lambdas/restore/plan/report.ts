@@ -16,7 +16,7 @@ const MOST_FINDINGS = 250;
 /** What a dry run answers: everything that a restore would do, and everything that keeps it from that. */
 export function reportOf(looked: LookedAt): PlanReport {
   const { located, decision, findings } = looked;
-  const { target } = decision ?? {};
+  const { target, conversion } = decision ?? {};
   const chosen = decision?.choice.chosen;
   const all = [...findings.errors, ...findings.warnings];
   return {
@@ -32,7 +32,10 @@ export function reportOf(looked: LookedAt): PlanReport {
     strategies: (decision?.choice.options ?? []).map(strategyReport),
     ...(target === undefined ? {} : madeOf(target)),
     disks: located && chosen ? chosen.disks.map((disk) => diskReport(disk, located)) : [],
-    resources: target && chosen ? resourcesOf({ ...chosen, target, strategy: chosen.strategy(NOBODY) }) : [],
+    resources:
+      target && conversion && chosen
+        ? resourcesOf({ ...chosen, target, conversion, strategy: chosen.strategy(NOBODY) })
+        : [],
     prices: { region: PRICE_REGION, of: FIGURES_OF },
   };
 }

@@ -1,15 +1,22 @@
-import type { Plan, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { Conversion, Plan, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { PlannedResource } from '../../../core/model/plan-report.ts';
 
 interface Planned {
   readonly target: Plan['target'];
   readonly strategy: PlannedStrategy;
+  readonly conversion: Conversion;
   readonly disks: readonly PlannedDisk[];
 }
 
 /** Everything that a restore makes, in the order of its making. */
 export function resourcesOf(planned: Planned): PlannedResource[] {
-  return [...ofTarget(planned), ...ofStrategy(planned), ...ofResult(planned), ...RECORDS];
+  return [
+    ...ofTarget(planned),
+    ...ofStrategy(planned),
+    ...ofConversion(planned),
+    ...ofResult(planned),
+    ...RECORDS,
+  ];
 }
 
 const temporary = (kind: PlannedResource['kind'], what: string, diskId?: string): PlannedResource => ({
@@ -37,15 +44,23 @@ function ofTarget({ target }: Planned): PlannedResource[] {
   ];
 }
 
-function ofStrategy({ strategy, disks }: Planned): PlannedResource[] {
+const goesIntoImage = ({ conversion }: Planned, diskId: string): boolean =>
+  conversion.kind === 'import-image' && conversion.diskIds.some((id) => id === diskId);
+
+function ofStrategy(planned: Planned): PlannedResource[] {
+  const { strategy, disks } = planned;
   switch (strategy.name) {
     case 'upload':
       return [
         temporary('bucket', 'named after the restore, private and encrypted'),
         ...disks.flatMap(({ id }) => [
           temporary('object', 'the disk as RAW, in that bucket', id),
-          temporary('import-task', 'ImportSnapshot of that object', id),
-          temporary('snapshot', 'what the import makes', id),
+          ...(goesIntoImage(planned, id)
+            ? []
+            : [
+                temporary('import-task', 'ImportSnapshot of that object', id),
+                temporary('snapshot', 'what the import makes', id),
+              ]),
         ]),
       ];
     case 'direct':
@@ -60,6 +75,23 @@ function ofStrategy({ strategy, disks }: Planned): PlannedResource[] {
         temporary('network-interface', `of the helper, in ${strategy.subnetId}`),
       ];
   }
+}
+
+/** What VM Import makes of the disks of a machine from elsewhere, and what it makes it of. */
+function ofConversion({ strategy, conversion }: Planned): PlannedResource[] {
+  if (conversion.kind === 'none') return [];
+  const { diskIds } = conversion;
+  return [
+    ...(strategy.name === 'helper'
+      ? diskIds.flatMap((id) => [
+          temporary('volume', 'that the helper writes', id),
+          temporary('snapshot', 'of that volume', id),
+        ])
+      : []),
+    temporary('image-import-task', `ImportImage of ${diskIds.join(', ')} together`),
+    temporary('image', 'what the import makes, to launch the target from'),
+    ...diskIds.map((id) => temporary('snapshot', 'of that image', id)),
+  ];
 }
 
 function ofResult({ target, disks }: Planned): PlannedResource[] {
