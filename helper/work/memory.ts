@@ -2,8 +2,12 @@ import { BLOCK_BYTES } from '../../core/repository/index.ts';
 
 const MIB = 1024 ** 2;
 
-/** Segments being written at a time, over all disks. */
-export const WORKERS = 8;
+/**
+ * Segments being written at a time, over all disks: a dozen reads of S3 under way, each of some 3 MiB at up to 90 MB/s, are
+ * more than one processor unpacks. With what Node itself takes, and what waits to be collected, the process stays some
+ * 100 MiB below 512 (`node bench/helper.ts`).
+ */
+export const WORKERS = 6;
 /** Of one segment: what is fetched and not yet written. */
 export const READ_BYTES = 16 * MIB;
 /** Of one segment: what is being written. */
