@@ -22,7 +22,9 @@ export interface SimulationOptions {
   readonly seconds: number;
   readonly seed: number;
   /** Blocks in a batch, after which a worker begins anew with a limiter that knows nothing. */
-  readonly batchBlocks?: number;
+  readonly batchBlocks: number;
+  /** Of puts: these are never answered, and given up after 12 seconds. */
+  readonly hangs?: number;
 }
 
 export interface SimulatedSnapshot {
@@ -36,6 +38,10 @@ const BLOCK = new Uint8Array(BLOCK_BYTES);
 const DIGEST = new Uint8Array(32);
 // From the end of one batch to the first put of the next: Step Functions dispatches it, and a function starts.
 const BATCH_GAP_MS = 1_000;
+// AWS's own example of a put (EBS User Guide, performance of EBS direct APIs).
+const PUT_MS = 100;
+const REFUSAL_MS = 30;
+const HANG_MS = 12_000;
 
 /** Real limiters and the real loop around them, against the quotas as a model, in virtual time. */
 export async function simulateDirect(options: SimulationOptions): Promise<SimulatedSnapshot[]> {
@@ -50,23 +56,31 @@ export async function simulateDirect(options: SimulationOptions): Promise<Simula
     throttled: { snapshot: counted(), account: counted() },
   }));
 
-  async function put(disk: number): Promise<void> {
+  async function put(place: number): Promise<void> {
     const nowMs = clock.now();
     const second = Math.floor(nowMs / 1_000);
-    const snapshot = snapshots[disk];
-    if (!snapshot) throw new Error(`no disk ${disk}`);
-    const by = throttle.admit({ operation: 'PutSnapshotBlock', snapshotId: `snap-${disk}`, nowMs });
+    const snapshot = snapshots[place];
+    if (!snapshot) throw new Error(`no disk ${place}`);
+    const by = throttle.admit({ operation: 'PutSnapshotBlock', snapshotId: `snap-${place}`, nowMs });
     if (by === undefined) {
       countUp(snapshot.accepted, second);
-      await clock.sleep(latencyMs(random, 100));
+      if (random() < (options.hangs ?? 0)) {
+        await clock.sleep(HANG_MS);
+        throw Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+      }
+      await clock.sleep(latencyMs(random, PUT_MS));
       return;
     }
     countUp(snapshot.throttled[by], second);
-    await clock.sleep(latencyMs(random, 30));
+    await clock.sleep(latencyMs(random, REFUSAL_MS));
     throw throttleError(by);
   }
 
-  async function batch(disk: number, { workers }: SimulatedDisk): Promise<void> {
+  const hasEnded = ({ endSeconds = Number.POSITIVE_INFINITY }: SimulatedDisk): boolean =>
+    stop.signal.aborted || clock.now() >= endSeconds * 1_000;
+
+  async function batch(place: number, disk: SimulatedDisk): Promise<void> {
+    const { workers } = disk;
     const limiter = makePutLimiter({
       workers: { ofSnapshot: workers, ofRestore: workers },
       accountPutsPerSecond: options.accountPutsPerSecond,
@@ -74,8 +88,8 @@ export async function simulateDirect(options: SimulationOptions): Promise<Simula
       random,
     });
     await putBlocks({
-      pieces: endlessPieces(options.batchBlocks ?? Number.POSITIVE_INFINITY),
-      put: () => put(disk),
+      pieces: piecesOf(options.batchBlocks, () => hasEnded(disk)),
+      put: () => put(place),
       limiter,
       clock,
       random,
@@ -84,16 +98,16 @@ export async function simulateDirect(options: SimulationOptions): Promise<Simula
     });
   }
 
-  async function worker(index: number, disk: SimulatedDisk): Promise<void> {
+  async function worker(place: number, disk: SimulatedDisk): Promise<void> {
     // Functions do not start all at once.
     await clock.sleep((disk.startSeconds ?? 0) * 1_000 + random() * BATCH_GAP_MS);
-    while (!stop.signal.aborted && clock.now() < (disk.endSeconds ?? Number.POSITIVE_INFINITY) * 1_000) {
-      await batch(index, disk);
+    while (!hasEnded(disk)) {
+      await batch(place, disk);
       await clock.sleep(BATCH_GAP_MS * (0.5 + random()));
     }
   }
 
-  const all = disks.flatMap((disk, index) => Array.from({ length: disk.workers }, () => worker(index, disk)));
+  const all = disks.flatMap((disk, place) => Array.from({ length: disk.workers }, () => worker(place, disk)));
   await clock.run(seconds * 1_000 - 1);
   stop.abort();
   await clock.run((seconds + 3_600) * 1_000);
@@ -105,8 +119,8 @@ function countUp(counts: number[], second: number): void {
   counts[second] = (counts[second] ?? 0) + 1;
 }
 
-async function* endlessPieces(blocks: number): AsyncGenerator<DiskPiece> {
-  for (let index = 0; index < blocks; index += 1) {
+async function* piecesOf(blocks: number, isOver: () => boolean): AsyncGenerator<DiskPiece> {
+  for (let index = 0; index < blocks && !isOver(); index += 1) {
     yield { kind: 'data', offset: index * BLOCK_BYTES, bytes: BLOCK, digest: DIGEST };
   }
 }
