@@ -37,7 +37,7 @@ export async function describeInstance(ec2: EC2Client, instanceId: string): Prom
 function comparable<T extends object>(look: T): T {
   return JSON.parse(JSON.stringify(look), (key, value) => {
     if (/(Time|Date|DnsName|IpAddress|PublicIp|MacAddress|ClientToken)$/.test(key)) return undefined;
-    if (value?.Key === 'landfall:restore') return undefined;
+    if (['landfall:restore', 'landfall:restore-started'].includes(value?.Key)) return undefined;
     return typeof value === 'string'
       ? value.replaceAll(/\b(i|vol|eni|eni-attach|ami|r|sg)-[0-9a-f]{17}\b/g, '$1-')
       : value;

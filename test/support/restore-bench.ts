@@ -22,7 +22,7 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { parseBytes, parseDiskId, parseWorkloadName, type RestorePointId } from '../../core/model/ids.ts';
-import { workloadSchema } from '../../core/model/manifest.ts';
+import { type SourceVolume, workloadSchema } from '../../core/model/manifest.ts';
 import type { RestoreRequestInput } from '../../core/model/request.ts';
 import { type RestoreResult, resultSchema } from '../../core/model/restore-record.ts';
 import { backUp, createRepository, makeS3Store, type Repository } from '../../core/repository/index.ts';
@@ -37,6 +37,8 @@ export interface TestDisk {
   readonly boot: boolean;
   readonly bytes: Buffer;
   readonly deviceName?: string;
+  /** What its volume was like. */
+  readonly volume?: SourceVolume;
 }
 
 export interface RestoreBench {
@@ -210,9 +212,10 @@ async function backUpMachine(
     }),
     time,
     segmentBytes: 8 * MIB,
-    disks: disks.map(({ id, boot, bytes, deviceName }) => ({
+    disks: disks.map(({ id, boot, bytes, deviceName, volume }) => ({
       id: parseDiskId(id),
       boot,
+      ...(volume === undefined ? {} : { volume }),
       ...(deviceName === undefined ? {} : { deviceName }),
       source: {
         size: parseBytes(bytes.length),
