@@ -137,9 +137,10 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeRouteTables',
         'DescribeSecurityGroups',
         'DescribeSubnets',
+        'GetEbsDefaultKmsKeyId',
         'GetEbsEncryptionByDefault',
       ),
-      // The ARN of a key that is named in another way.
+      // Whether a key can be used, and its ARN where it is named in another way.
       allow(['kms:DescribeKey'], [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`]),
       allow(
         ['servicequotas:GetServiceQuota'],

@@ -362,7 +362,8 @@ describe('the template', () => {
     expect([...onEverything].filter((action) => !/^ec2:Describe/.test(action)).sort()).toEqual([
       // VM Import's role, as its user guide gives it.
       'ec2:CopySnapshot',
-      // A read of the plan; it takes no resource either.
+      // Reads of the plan; they take no resource either.
+      'ec2:GetEbsDefaultKmsKeyId',
       'ec2:GetEbsEncryptionByDefault',
       'ec2:ModifySnapshotAttribute',
       'ec2:RegisterImage',

@@ -6,6 +6,7 @@ import { chooseStrategy, type StrategyChoice } from './choose-strategy.ts';
 import { withoutExcludedDisks } from './chosen-disks.ts';
 import { type ConversionFacts, importedImage, needsImport, planConversion } from './conversion.ts';
 import { planDisks } from './disks.ts';
+import { settleEncryption } from './encryption.ts';
 import type { Findings } from './findings.ts';
 import { chooseLaunchImage } from './launch-image.ts';
 import { planTarget } from './target.ts';
@@ -31,7 +32,8 @@ export async function decide(
   const { workload } = manifest;
   const launchImage = await launchImageFor({ manifest, request, findings });
   const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
-  const wanted = planDisks(manifest, request, { rootDeviceName, findings });
+  const wished = planDisks(manifest, request, { rootDeviceName, findings });
+  const wanted = await settleEncryption(wished, { request, findings });
   const { conversion, disks } = planConversion(wanted, { manifest, request, findings });
   const { target, subnet } = await planTarget({
     workload,
@@ -44,7 +46,7 @@ export async function decide(
     { request, manifest, disks, conversion, targetSubnet: subnet },
     compare,
   );
-  findings.add(choice.findings);
+  findings.addNew(choice.findings);
   return { target, conversion, choice };
 }
 

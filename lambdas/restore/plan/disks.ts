@@ -98,6 +98,9 @@ function keyOfSource(
     /^arn:[^:]+:kms:(?<region>[^:]+):(?<account>\d+):/.exec(key ?? '')?.groups ?? {};
   const { AWS_REGION, ACCOUNT_ID } = environment();
   if (region === undefined || (region === AWS_REGION && account === ACCOUNT_ID)) return key;
+  // A key for several Regions has the same id in each: whether there is a replica here KMS will say.
+  const replica = /:key\/(?<id>mrk-[0-9a-f]+)$/.exec(key ?? '')?.groups?.id;
+  if (account === ACCOUNT_ID && replica !== undefined) return replica;
   findings.warning(
     `${field}.kmsKeyId`,
     key,

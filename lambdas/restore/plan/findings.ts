@@ -42,6 +42,13 @@ export class Findings {
     this.#notKnown.push(...others.#notKnown);
   }
 
+  /** Takes over what does not repeat an error about the same value of the same field. */
+  addNew(others: Findings): void {
+    const told = new Set(this.errors.map(({ field, value }) => `${field} ${value}`));
+    this.take(others.#found.filter(({ field, value }) => !told.has(`${field} ${value}`)));
+    this.#notKnown.push(...others.#notKnown);
+  }
+
   take(found: readonly RequestFinding[]): void {
     this.#found.push(...found);
   }
