@@ -129,10 +129,13 @@ describe('the conversion of a machine from elsewhere', () => {
     ]);
   });
 
-  it('warns where the backup does not say what it needs to know', () => {
-    const { warnings } = plan({ workload: { operatingSystem: undefined, tpmSupport: 'v2.0' } });
+  it('warns of what it does not know, does not support, and does not carry over', () => {
+    const { warnings } = plan({
+      workload: { kind: 'physical', operatingSystem: undefined, tpmSupport: 'v2.0' },
+    });
     expect(warnings).toEqual([
       expect.stringContaining('supports its operating system (not named in the backup) is not known'),
+      expect.stringContaining('it is a physical machine, whose images VM Import does not support'),
       expect.stringContaining('it has a TPM; an imported image has none'),
     ]);
   });
@@ -245,19 +248,22 @@ describe('a failed import', () => {
   it.each([
     [
       'ClientError: Unknown OS / Missing OS files.',
-      /^ClientError: Unknown OS \/ Missing OS files\. VM Import found no system/,
+      /^ClientError: Unknown OS \/ Missing OS files\. VM Import does not recognise the system/,
     ],
     ['ClientError: No bootable partition found', /EFI\/BOOT\/BOOTX64\.EFI/],
     [
       'ClientError: Unsupported configuration - Logical volume group activation failed',
-      /All disks of a volume group must be imported together/,
+      /see to it that no disk of it was left out/,
     ],
     ['CLIENT_ERROR : ClientError: Disk validation failed [Unsupported VMDK File Format]', /up to 21 disks/],
     [
       'ClientError: FirstBootFailure: This import request failed because the Windows instance failed to boot',
       /DHCP/,
     ],
-    ['ServerError: something that nobody has seen', /Troubleshoot VM Import\/Export/],
+    [
+      'ServerError: something that nobody has seen',
+      /See "Troubleshooting VM Import\/Export" in its User Guide/,
+    ],
   ])('of "%s" comes with advice', (message, advice) => {
     const told = withAdvice(message);
     expect(told).toContain(message.replace(/\.$/, ''));

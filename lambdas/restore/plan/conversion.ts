@@ -133,7 +133,7 @@ function checkUnmodified({ manifest, findings }: ConversionFacts): void {
 
 /** Whether VM Import takes the machine at all. */
 function checkMachine({ manifest, findings }: ConversionFacts): void {
-  const { name, architecture, operatingSystem, platform, tpmSupport } = manifest.workload;
+  const { name, kind, architecture, operatingSystem, platform, tpmSupport } = manifest.workload;
   const advice =
     platform === 'linux' ? UNMODIFIED : 'Get its disks with "landfall restore --to FILE_OR_DEVICE"';
   if (architecture !== 'x86_64') {
@@ -159,6 +159,14 @@ function checkMachine({ manifest, findings }: ConversionFacts): void {
       name,
       `whether VM Import supports its operating system (${operatingSystem ?? 'not named in the backup'}) is not known`,
       'See "Operating systems supported by VM Import/Export" in its User Guide',
+    );
+  }
+  if (kind === 'physical') {
+    findings.warning(
+      'restorePoint',
+      name,
+      'it is a physical machine, whose images VM Import does not support: the import may fail',
+      'Have the restore tried before it is needed; Linux with drivers for EC2 can be launched as it is with target.conversion "none"',
     );
   }
   if (tpmSupport !== undefined) {
