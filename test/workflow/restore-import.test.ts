@@ -254,7 +254,7 @@ describe('a machine that cannot be imported', () => {
       'snapshots that are encrypted',
       {},
       { strategy: 'helper', disks: [{ id: 'root', encrypted: true }] },
-      'strategy = helper: disks are to be encrypted, and AWS does not say that VM Import takes encrypted snapshots. Use strategy upload',
+      'strategy = helper: disks will be encrypted, and AWS does not say that VM Import takes encrypted snapshots. Use strategy upload',
     ],
     [
       'a launch image of one’s own',

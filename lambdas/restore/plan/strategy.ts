@@ -58,7 +58,7 @@ export async function planStrategies(
     names.map(async (name) => {
       const findings = new Findings();
       const plan = await PLANNERS[name]({ ...facts, findings });
-      await checkImportSources(name, { conversion: facts.conversion, findings });
+      checkImportSources(name, { conversion: facts.conversion, findings });
       return { name, findings, plan: findings.errors.length > 0 ? undefined : plan };
     }),
   );
