@@ -48,6 +48,7 @@ export const plannedDiskSchema = z.strictObject({
   /** MiB/s; only of volumes that are made of snapshots. */
   initializationRate: z.number().int().optional(),
   deleteOnTermination: z.boolean(),
+  /** The request's among them, but for a name and what every restore gives. */
   tags: tagsSchema,
 });
 
@@ -132,7 +133,6 @@ export const plannedVolumesSchema = z.strictObject({
   name: z.string(),
   sourceName: z.string(),
   availabilityZone: z.string(),
-  tags: tagsSchema,
 });
 
 /** How the disks become volumes, and why so. */

@@ -123,6 +123,6 @@ function launchSettings(
 }
 
 function targetTags(plan: Plan): Tag[] {
-  const { name, tags } = plan.target;
+  const { name, tags } = plannedTarget(plan);
   return Object.entries({ ...tags, ...originTags(plan), Name: name }).map(([Key, Value]) => ({ Key, Value }));
 }

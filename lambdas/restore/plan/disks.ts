@@ -36,14 +36,15 @@ export function planDisks(
       tags: volumeTags(disk, request),
     };
   });
-  checkVolumeTags(planned, request, findings);
+  checkVolumeTags(planned, findings);
   return planned;
 }
 
-/** The source volume's, its name with what the request puts around names. */
+/** The source volume's, its name with what the request puts around names, and the request's. */
 function volumeTags({ volume }: ManifestDisk, { target }: RestoreRequest): Record<string, string> {
   const tags = withoutReservedTags(volume?.tags ?? {});
-  return tags.Name === undefined ? tags : { ...tags, Name: cutName(nameAround(tags.Name, target)) };
+  if (tags.Name !== undefined) tags.Name = cutName(nameAround(tags.Name, target));
+  return { ...tags, ...target.tags };
 }
 
 function planVolume(

@@ -52,11 +52,10 @@ const isMetadataKey = (key: string): boolean =>
 /** Holds the volumes' tags against EC2's limit. */
 export function checkVolumeTags(
   disks: readonly Pick<PlannedDisk, 'id' | 'tags'>[],
-  { target }: RestoreRequest,
   findings: Findings,
 ): void {
   for (const { id, tags } of disks) {
-    const count = Object.keys({ ...tags, ...target.tags }).filter((key) => key !== 'Name').length;
+    const count = Object.keys(tags).filter((key) => key !== 'Name').length;
     if (count <= VOLUME_TAGS) continue;
     findings.error(
       'target.tags',

@@ -46,7 +46,6 @@ export async function planVolumes(
       name,
       sourceName: sourceNameOf(workload),
       availabilityZone,
-      tags: request.target.tags,
     },
     subnet,
   };

@@ -27,8 +27,7 @@ export function volumeSettings(
 const NAME_CHARACTERS = 256;
 
 function volumeTags(plan: Plan, disk: PlannedDisk): Tag[] {
-  const { name, tags } = plan.target;
-  const Name = `${name} ${disk.id}`.slice(0, NAME_CHARACTERS);
+  const Name = `${plan.target.name} ${disk.id}`.slice(0, NAME_CHARACTERS);
   const origin = { ...originTags(plan), [ORIGIN_TAG.disk]: disk.id };
-  return Object.entries({ Name, ...disk.tags, ...tags, ...origin }).map(([Key, Value]) => ({ Key, Value }));
+  return Object.entries({ Name, ...disk.tags, ...origin }).map(([Key, Value]) => ({ Key, Value }));
 }
