@@ -39,7 +39,7 @@ export async function decide(
     workload,
     request,
     launchImage,
-    diskCount: disks.length,
+    disks,
     findings,
   });
   const choice = await chooseStrategy(

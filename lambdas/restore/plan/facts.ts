@@ -1,5 +1,5 @@
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { LaunchImage } from '../../../core/model/plan.ts';
+import type { LaunchImage, PlannedDisk } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import type { Findings } from './findings.ts';
 
@@ -10,6 +10,6 @@ export interface TargetFacts {
   readonly workload: Workload;
   readonly request: RestoreRequest;
   readonly launchImage: LaunchImage | undefined;
-  readonly diskCount: number;
+  readonly disks: readonly PlannedDisk[];
   readonly findings: Findings;
 }

@@ -7,6 +7,7 @@ import { awsErrorCode } from '../../runtime/aws-errors.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import type { TargetFacts, Workload } from './facts.ts';
 import type { Findings } from './findings.ts';
+import { checkTypeFeatures } from './type-features.ts';
 
 interface WantedType {
   readonly instanceType: string;
@@ -95,10 +96,8 @@ function checkOffered(
 }
 
 /** What the type cannot do for this machine. */
-function checkType(
-  { instanceType, field, info }: KnownType,
-  { workload, diskCount, findings }: TargetFacts,
-): void {
+function checkType({ instanceType, field, info }: KnownType, facts: TargetFacts): void {
+  const { workload, disks, findings } = facts;
   const architectures = info.ProcessorInfo?.SupportedArchitectures ?? [];
   if (!architectures.some((architecture) => architecture === workload.architecture)) {
     findings.error(
@@ -110,14 +109,15 @@ function checkType(
   }
   checkBootMode(info, { workload, findings, field });
   const most = info.EbsInfo?.MaximumEbsAttachments;
-  if (most !== undefined && diskCount > most) {
+  if (most !== undefined && disks.length > most) {
     findings.error(
       field,
       instanceType,
-      `takes ${most} volumes, the machine has ${diskCount} disks`,
+      `takes ${most} volumes, the machine has ${disks.length} disks`,
       'Choose a larger type',
     );
   }
+  checkTypeFeatures({ info, field }, facts);
 }
 
 function checkBootMode(

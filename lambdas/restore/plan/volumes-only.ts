@@ -55,7 +55,7 @@ async function findPlace(facts: VolumesFacts): Promise<Subnet | undefined> {
   const { workload, request, findings } = facts;
   const { availabilityZone, subnetId, subnetIds } = request.target;
   if (availabilityZone !== undefined) return await askedZone(availabilityZone, facts);
-  if (subnetIds) return await chooseSubnet(subnetIds, { ...facts, diskCount: 0 });
+  if (subnetIds) return await chooseSubnet(subnetIds, { ...facts, disks: [] });
   const wanted = subnetId ?? workload.source?.subnetId;
   const subnet = wanted === undefined ? undefined : await describeSubnet(wanted);
   if (subnet) return subnet;

@@ -23,7 +23,7 @@ export async function checkWithoutManifest(request: RestoreRequest, findings: Fi
     workload: UNKNOWN_MACHINE,
     request,
     launchImage: undefined,
-    diskCount: 0,
+    disks: [],
     findings,
   };
   if (request.restoreTo === 'volumes') {
