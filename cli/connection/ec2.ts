@@ -1,4 +1,9 @@
-import { DescribeImportSnapshotTasksCommand, DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  DescribeImportImageTasksCommand,
+  DescribeImportSnapshotTasksCommand,
+  DescribeSubnetsCommand,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
 import type { ClientConfig } from './client-config.ts';
 
 /** What EC2 says of an import task under way. */
@@ -12,6 +17,7 @@ export interface ImportTask {
 /** The few questions that the command line has for EC2. */
 export interface Ec2 {
   importTasks(taskIds: readonly string[]): Promise<ImportTask[]>;
+  imageImportTasks(taskIds: readonly string[]): Promise<ImportTask[]>;
   /** Ids of the default subnets, by zone. */
   defaultSubnets(): Promise<string[]>;
   close(): void;
@@ -28,6 +34,16 @@ export function makeEc2(config: ClientConfig): Ec2 {
         taskId: ImportTaskId,
         percent: parsePercent(SnapshotTaskDetail?.Progress),
         message: SnapshotTaskDetail?.StatusMessage,
+      }));
+    },
+    async imageImportTasks(taskIds) {
+      const { ImportImageTasks = [] } = await client.send(
+        new DescribeImportImageTasksCommand({ ImportTaskIds: [...taskIds] }),
+      );
+      return ImportImageTasks.map(({ ImportTaskId = '', Progress, StatusMessage }) => ({
+        taskId: ImportTaskId,
+        percent: parsePercent(Progress),
+        message: StatusMessage,
       }));
     },
     async defaultSubnets() {

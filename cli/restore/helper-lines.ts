@@ -1,5 +1,5 @@
 import type { DiskReport } from '../../core/model/helper.ts';
-import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts';
+import { importSourceName, type LedgerEntry, type LedgerKind } from '../../core/model/restore-record.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import type { Observation } from './observe.ts';
@@ -18,7 +18,7 @@ export function helperDiskLine(
   const line = (phase: string, facts: Partial<ProgressLine> = {}) => ({ label: id, phase, ...facts });
   const toTarget = entry('attachment', id);
   if (toTarget !== undefined) return line(toTarget.readyAt ? 'attached' : 'attach volume');
-  const volume = entry('volume', id);
+  const volume = entry('volume', id) ?? entry('volume', importSourceName(id));
   if (volume === undefined) return line('waiting');
   if (!volume.readyAt) return line('create volume');
   const generation = helperEntries(entries).at(-1)?.generation ?? 1;

@@ -2,9 +2,9 @@ import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { GetExecutionHistoryCommand } from '@aws-sdk/client-sfn';
 import { LandfallError } from '../../core/model/errors.ts';
 import type { Plan } from '../../core/model/plan.ts';
-import type { LedgerEntry } from '../../core/model/restore-record.ts';
+import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts';
 import type { Connection } from '../connection/connection.ts';
-import type { ImportTask } from '../connection/ec2.ts';
+import type { Ec2, ImportTask } from '../connection/ec2.ts';
 import { describeExecution, type Execution } from './find-restore.ts';
 import { makeHelperObserver, type ObservedHelper } from './observe-helper.ts';
 import type { Attempt, RestoreRecords } from './records.ts';
@@ -22,7 +22,7 @@ export interface Observation {
   readonly entries: readonly LedgerEntry[];
   /** Bytes in S3, for disks whose upload is under way. */
   readonly uploadedBytes: ReadonlyMap<string, number>;
-  /** What EC2 says of import tasks under way, by disk. */
+  /** What EC2 says of import tasks under way, by their name in the ledger: the disk’s id, or `imported` for all together. */
   readonly imports: ReadonlyMap<string, Omit<ImportTask, 'taskId'>>;
   /** The newest helper appliance, where there is one. */
   readonly helper?: ObservedHelper;
@@ -116,18 +116,29 @@ async function uploadedSize(
   }
 }
 
+/** Disk by disk, or of a machine as a whole. */
+const IMPORTS: Partial<Record<LedgerKind, (ec2: Ec2, taskIds: string[]) => Promise<ImportTask[]>>> = {
+  'import-task': (ec2, taskIds) => ec2.importTasks(taskIds),
+  'image-import-task': (ec2, taskIds) => ec2.imageImportTasks(taskIds),
+};
+
 async function describeImports(
   connection: Connection,
   entries: readonly LedgerEntry[],
 ): Promise<Map<string, ImportTask>> {
   const open = entries.filter(
-    ({ kind, readyAt, removedAt }) => kind === 'import-task' && !readyAt && !removedAt,
+    ({ kind, readyAt, removedAt, resourceId }) => kind in IMPORTS && !readyAt && !removedAt && resourceId,
   );
-  const taskIds = open.flatMap(({ resourceId }) => resourceId ?? []);
-  if (taskIds.length === 0) return new Map();
-  const tasks = await (await connection.ec2()).importTasks(taskIds);
+  if (open.length === 0) return new Map();
+  const ec2 = await connection.ec2();
+  const tasks = await Promise.all(
+    Object.entries(IMPORTS).map(async ([kind, describe]) => {
+      const taskIds = open.flatMap((entry) => (entry.kind === kind ? (entry.resourceId ?? []) : []));
+      return taskIds.length === 0 ? [] : await describe(ec2, taskIds);
+    }),
+  );
   return new Map(
-    tasks.flatMap((task) => {
+    tasks.flat().flatMap((task) => {
       const entry = open.find(({ resourceId }) => resourceId === task.taskId);
       return entry === undefined ? [] : [[entry.name, task]];
     }),

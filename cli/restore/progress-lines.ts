@@ -2,6 +2,7 @@ import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { makeRateMeter, type RateMeter } from '../progress/rate.ts';
 import { helperDiskLine, helperLine } from './helper-lines.ts';
+import { importedDiskLine } from './import-lines.ts';
 import type { Observation } from './observe.ts';
 
 /**
@@ -14,7 +15,9 @@ export function progressLines(observation: Observation): ProgressLine[] {
   if (execution.status !== 'RUNNING') return [{ ...machine, note: undefined }];
   const usesHelper = plan?.strategy.name === 'helper';
   const diskLine = usesHelper ? helperDiskLine : uploadDiskLine;
-  const disks = (plan?.disks ?? []).map(({ id, size }) => diskLine(observation, { id, size }));
+  const disks = (plan?.disks ?? []).map(
+    ({ id, size }) => importedDiskLine(observation, { id }) ?? diskLine(observation, { id, size }),
+  );
   return [...disks, ...(usesHelper ? [helperLine(observation)] : []), machine];
 }
 

@@ -40,6 +40,9 @@ export const ledgerKindSchema = z.enum([
   'attachment',
   'order',
   'start',
+  'original',
+  'stop',
+  'detachment',
 ]);
 
 /**
@@ -48,6 +51,8 @@ export const ledgerKindSchema = z.enum([
  * id has a colon), `imported` for that import and its image, `launch` and `placeholder-root` for the launch image's parts
  * and the root it brought, `target`, `temporary`, `isolated` for the others. The first helper is `helper-1`, the one
  * that replaces it `helper-2`; a disk's attachment to it is `helper-1.<disk id>`; its security group is `helper`.
+ * Of a restore to the original instance, `original` `target` is that instance, which is never removed: its end is to get
+ * its own volumes back; `stop` `target` is there if it ran, `detachment` of a disk's id for each volume taken from it.
  */
 export const ledgerEntrySchema = z.strictObject({
   kind: ledgerKindSchema,
@@ -90,7 +95,7 @@ export const resultSchema = z.strictObject({
   restorePoint: z.string().optional(),
   workload: z.string().optional(),
   strategy: z.string().optional(),
-  restoreTo: z.enum(['new', 'volumes']).optional(),
+  restoreTo: z.enum(['new', 'volumes', 'original']).optional(),
   startedAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime(),
   error: z.strictObject({ name: z.string(), cause: z.string() }).optional(),
@@ -128,6 +133,10 @@ export const resultSchema = z.strictObject({
       note: z.string().optional(),
     }),
   ),
+  /** Volumes that the original instance had, kept and left available. */
+  replacedVolumes: z
+    .array(z.strictObject({ diskId: z.string(), volumeId: z.string(), deviceName: z.string() }))
+    .optional(),
   phases: z.array(
     z.strictObject({
       phase: z.string(),
@@ -151,8 +160,22 @@ export type LedgerEntry = z.infer<typeof ledgerEntrySchema>;
 export type RestoreResult = z.infer<typeof resultSchema>;
 export type Phase = RestoreResult['phases'][number];
 
-/** What is never removed by itself: uploads end with their bucket, attachments and starts with their instance. */
-export const ENDS_WITH_OTHERS: ReadonlySet<LedgerKind> = new Set(['upload', 'attachment', 'start']);
+/**
+ * What is never removed by itself: uploads end with their bucket, attachments and starts with their instance; what was
+ * done to the original instance is undone with it.
+ */
+export const ENDS_WITH_OTHERS: ReadonlySet<LedgerKind> = new Set([
+  'upload',
+  'attachment',
+  'start',
+  'stop',
+  'detachment',
+]);
+
+/** Ledger name of an import as image, and of the image that it makes. */
+export const IMPORTED = 'imported';
+/** Ledger name of the volume or snapshot of a disk that goes into an import: not the disk's own yet. */
+export const importSourceName = (diskId: string): string => `source:${diskId}`;
 
 export const claimKey = (restoreId: string): string => `restores/${restoreId}/claim.json`;
 export const attemptPrefix = (restoreId: string, attempt: number): string =>
@@ -196,6 +219,14 @@ export const ORIGIN_TAG = {
   disk: 'landfall:disk',
 } as const;
 
+/** Tags of what a restore to the original instance borrows: they say nothing about what may be removed. */
+export const ORIGINAL_TAG = {
+  /** Of the instance and its own volumes: the restore that may exchange these now. Gone when it is done. */
+  borrowedBy: 'landfall:borrowed-by',
+  /** Of the instance's own volumes, once they are exchanged: the restore that did it. */
+  replacedBy: 'landfall:replaced-by',
+} as const;
+
 /** By the step that makes the thing whose making is the phase. */
 const PHASE_TITLES: Readonly<Record<string, string>> = {
   'create-temporary-bucket': 'create the temporary bucket',
@@ -212,6 +243,7 @@ const PHASE_TITLES: Readonly<Record<string, string>> = {
   'create-launch-volume': 'create launch volume',
   'register-launch-image': 'register launch image',
   'launch-target': 'launch and stop target',
+  'stop-original': 'stop the original instance',
   'attach-volume': 'attach volume',
   'start-target': 'start, until the status checks pass',
 };

@@ -1,6 +1,7 @@
 import type { ImportImageTask } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import type { Plan } from '../../core/model/plan.ts';
+import { IMPORTED } from '../../core/model/restore-record.ts';
 import { NotVisible } from '../runtime/aws-errors.ts';
 import { describeImage, describeImportImageTask } from '../runtime/describe.ts';
 import { markReady, type RestoreContext, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
@@ -8,7 +9,6 @@ import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { adoptImage, ImportedImageUnexpected, snapshotsOfDisks } from './import-image/adopt.ts';
 import { withAdvice } from './import-image/failures.ts';
-import { IMPORTED } from './import-image/planned.ts';
 import { plannedTarget } from './target/planned.ts';
 
 const inputSchema = restoreContextSchema.extend({ taskId: z.string().min(1), poll: pollSchema });

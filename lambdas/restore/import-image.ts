@@ -1,4 +1,5 @@
 import { ImportImageCommand } from '@aws-sdk/client-ec2';
+import { IMPORTED } from '../../core/model/restore-record.ts';
 import { AwsRefused, nameAwsError } from '../runtime/aws-errors.ts';
 import { ec2 } from '../runtime/ec2.ts';
 import { makeOnce, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
@@ -6,7 +7,7 @@ import { firstPoll } from '../runtime/poll.ts';
 import { environment, makeStep } from '../runtime/step.ts';
 import { diskContainers } from './import-image/containers.ts';
 import { withAdvice } from './import-image/failures.ts';
-import { IMPORTED, plannedImport } from './import-image/planned.ts';
+import { plannedImport } from './import-image/planned.ts';
 
 const entry = { kind: 'image-import-task', name: IMPORTED } as const;
 

@@ -1,5 +1,6 @@
 import type { Image, RunInstancesCommandInput } from '@aws-sdk/client-ec2';
 import type { Plan, PlannedTarget } from '../../core/model/plan.ts';
+import { IMPORTED } from '../../core/model/restore-record.ts';
 import { NotVisible } from '../runtime/aws-errors.ts';
 import { describeImage, describeInstance } from '../runtime/describe.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
-import { IMPORTED } from './import-image/planned.ts';
 import { launchFirst } from './launch/first-type.ts';
 import { originTags } from './target/origin-tags.ts';
 import { plannedTarget } from './target/planned.ts';

@@ -1,9 +1,9 @@
 import { DescribeImportImageTasksCommand, type ImportImageTask } from '@aws-sdk/client-ec2';
+import { IMPORTED } from '../../../core/model/restore-record.ts';
 import { describeImage, describeImportImageTask } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { readPlan } from '../../runtime/ledger.ts';
 import { adoptImage, snapshotsOfDisks } from '../import-image/adopt.ts';
-import { IMPORTED } from '../import-image/planned.ts';
 import { cancelImportTask, isOfEntry } from './import-task.ts';
 import { asked, going, gone, notFound, type Removal, type Removing } from './removal.ts';
 

@@ -7,10 +7,11 @@ import {
 } from '@aws-sdk/client-ec2';
 import { LandfallError } from '../../../core/model/errors.ts';
 import type { Plan } from '../../../core/model/plan.ts';
+import { IMPORTED } from '../../../core/model/restore-record.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { adoptSnapshot } from '../../runtime/import-task.ts';
 import { makeTagged, type RestoreContext } from '../../runtime/ledger.ts';
-import { IMPORTED, plannedImport } from './planned.ts';
+import { plannedImport } from './planned.ts';
 
 /** What VM Import made is not the machine that it was given. */
 export class ImportedImageUnexpected extends LandfallError {
