@@ -64,7 +64,8 @@ export async function putBlocks(options: PutBlocksOptions): Promise<'finished' |
   // Reading ends with the signal's reason as soon as time is up.
   const [failure] = failures.filter((error) => !(signal.aborted && error === signal.reason));
   if (failure !== undefined) throw failure;
-  return isFinished && tracker.underWay === 0 ? 'finished' : 'out-of-time';
+  // Who reads on after reading has failed is told that there is no more.
+  return isFinished && failures.length === 0 && tracker.underWay === 0 ? 'finished' : 'out-of-time';
 }
 
 /** Whether it is written: not so where all has to stop. */
