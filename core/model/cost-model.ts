@@ -26,11 +26,11 @@ export interface BatchedDisk extends DiskWork {
 }
 
 /** What becomes of the machine once its disks are there: it boots as it is, or VM Import converts it first. */
-export type Conversion = 'none' | 'import-image';
+export type ConversionWork = 'none' | 'import-image';
 
 export interface UploadWork {
   readonly disks: readonly (BatchedDisk & { readonly partBytes: number })[];
-  readonly conversion: Conversion;
+  readonly conversion: ConversionWork;
 }
 
 export interface HelperWork {
@@ -38,7 +38,7 @@ export interface HelperWork {
     /** What its volume takes in the long run, MiB/s. */
     readonly volumeMibps: number;
   })[];
-  readonly conversion: Conversion;
+  readonly conversion: ConversionWork;
   /** What the helper moves in the long run, MB (10^6 bytes) a second. */
   readonly helperMBps: number;
   readonly helperHourUsd: number;
@@ -47,8 +47,11 @@ export interface HelperWork {
 }
 
 export interface DirectWork {
-  readonly disks: readonly BatchedDisk[];
-  readonly conversion: Conversion;
+  readonly disks: readonly (BatchedDisk & {
+    /** Lambdas that write it at once. */
+    readonly workers: number;
+  })[];
+  readonly conversion: ConversionWork;
   /** PutSnapshotBlock calls a second that the account may make. */
   readonly accountPutsPerSecond: number;
 }
@@ -71,11 +74,9 @@ export const directFloorSeconds = (disk: DiskWork): number =>
 /** Strategy upload: RAW objects, ImportSnapshot, volumes made of the snapshots. */
 export function estimateUpload({ disks, conversion }: UploadWork): Estimate {
   const chain = (disk: UploadWork['disks'][number]): { upload: number; rest: number } => ({
-    upload: lambdaSeconds(disk, disk.sizeBytes),
-    rest:
-      SPEEDS.importSeconds.value +
-      disk.sizeBytes / MIB / SPEEDS.importMibps.value +
-      SPEEDS.volumeSeconds.value,
+    upload: lambdaSeconds(disk, { bytes: disk.sizeBytes, atOnce: SPEEDS.batchesAtOnce.value }),
+    // ImportImage takes the RAW objects themselves.
+    rest: conversion === 'none' ? importSnapshotSeconds(disk) : 0,
   });
   const whole = atOnce(disks, (disk) => chain(disk).upload + chain(disk).rest);
   const upload = atOnce(disks, (disk) => chain(disk).upload);
@@ -110,6 +111,9 @@ export function estimateUpload({ disks, conversion }: UploadWork): Estimate {
     ],
   });
 }
+
+const importSnapshotSeconds = ({ sizeBytes }: DiskWork): number =>
+  SPEEDS.importSeconds.value + sizeBytes / MIB / SPEEDS.importMibps.value + SPEEDS.volumeSeconds.value;
 
 /** Strategy helper: empty volumes, written by a temporary instance; at full speed from the beginning. */
 export function estimateHelper(work: HelperWork): Estimate {
@@ -146,15 +150,18 @@ export function estimateHelper(work: HelperWork): Estimate {
 /** Strategy direct: Lambdas put every block that is not zero into a snapshot; volumes made of the snapshots. */
 export function estimateDirect({ disks, conversion, accountPutsPerSecond }: DirectWork): Estimate {
   const share = SPEEDS.reachedShare.value;
-  const ofDisk = (disk: BatchedDisk): number =>
-    Math.max(directFloorSeconds(disk) / share, lambdaSeconds(disk, disk.writtenBytes));
+  const ofDisk = (disk: DirectWork['disks'][number]): number =>
+    Math.max(
+      directFloorSeconds(disk) / share,
+      lambdaSeconds(disk, { bytes: disk.writtenBytes, atOnce: disk.workers }),
+    );
   const puts = sum(disks, blocksOf);
   const bySnapshots = atOnce(disks, ofDisk);
   const writing = Math.max(bySnapshots, puts / accountPutsPerSecond / share);
   // Lambdas that wait for their turn cost as much as those that write.
   const slowdown = bySnapshots === 0 ? 0 : writing / bySnapshots;
-  const lambdaSecondsOf = (disk: BatchedDisk): number =>
-    Math.min(batchesOf(disk), SPEEDS.batchesAtOnce.value) * ofDisk(disk) * slowdown;
+  const lambdaSecondsOf = (disk: DirectWork['disks'][number]): number =>
+    Math.min(batchesOf(disk), disk.workers) * ofDisk(disk) * slowdown;
   const phases = onWay(conversion, disks, [
     { what: 'write snapshots', seconds: writing },
     {
@@ -213,7 +220,7 @@ export function weightUsd({
 }
 
 /** The disks come ashore while the target is made ready; whatever takes longer counts. */
-function onWay(conversion: Conversion, disks: readonly DiskWork[], ofDisks: readonly Step[]): Step[] {
+function onWay(conversion: ConversionWork, disks: readonly DiskWork[], ofDisks: readonly Step[]): Step[] {
   const spare = SPEEDS.targetSeconds.value - sum(ofDisks, ({ seconds }) => seconds);
   // An imported machine's target is launched from its image: there is nothing to prepare beside the disks.
   const convert = {
@@ -264,8 +271,11 @@ function atOnce<T>(disks: readonly T[], secondsOf: (disk: T) => number): number 
 const batchesOf = ({ sizeBytes, batchBytes }: BatchedDisk): number => Math.ceil(sizeBytes / batchBytes);
 
 /** How long Lambdas move so many bytes of a disk, spread evenly over it: batch by batch, so many at once. */
-function lambdaSeconds(disk: BatchedDisk, bytes: number): number {
-  const rounds = Math.ceil(batchesOf(disk) / SPEEDS.batchesAtOnce.value);
+function lambdaSeconds(
+  disk: BatchedDisk,
+  { bytes, atOnce }: { readonly bytes: number; readonly atOnce: number },
+): number {
+  const rounds = Math.ceil(batchesOf(disk) / atOnce);
   const oneAfterAnother = Math.min(bytes, rounds * disk.batchBytes * (bytes / disk.sizeBytes));
   const longestBatch = Math.min(bytes, disk.batchBytes);
   return Math.max(oneAfterAnother, longestBatch) / MIB / SPEEDS.lambdaMibps.value;

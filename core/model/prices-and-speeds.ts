@@ -152,7 +152,7 @@ export const SPEEDS = {
     source: 'infra/constructs/functions.ts',
   },
   batchesAtOnce: {
-    what: 'Lambdas at work on one disk',
+    what: 'Lambdas that upload one disk; direct has its own number',
     value: 16,
     unit: '',
     basis: 'ours',

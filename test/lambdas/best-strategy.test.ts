@@ -23,6 +23,7 @@ function candidates({ size, written, disks = 1, volumeMibps = 125, puts = 5_000,
     batchBytes: Math.min(16, Math.ceil(size / 32)) * GIB,
     partBytes: GIB,
     volumeMibps,
+    workers: 12,
   };
   const work = { disks: Array.from({ length: disks }, () => disk), conversion: 'none' } as const;
   // A c8gb.xlarge: 4 vCPUs, 781.25 MB/s.
@@ -90,7 +91,7 @@ describe('the reason', () => {
   it('is one sentence with the figures of all', () => {
     const facts = { size: 500, written: 250, impossible: ['upload'] };
     expect(bestStrategy(candidates(facts))?.reason).toBe(
-      'bootable in about 11 min for about $3.32; upload is not possible (the reason); helper: 37 min, $0.16',
+      'bootable in about 11 min for about $3.26; upload is not possible (the reason); helper: 37 min, $0.16',
     );
   });
 

@@ -22,6 +22,7 @@ const fullDisk = (sizeBytes: number, more: object = {}) => ({
   batchBytes: 16 * GIB,
   partBytes: GIB,
   volumeMibps: 125,
+  workers: 12,
   ...more,
 });
 const costOf = ({ costs }: Estimate, what: string): number | undefined =>
@@ -45,8 +46,8 @@ describe('one TiB that is not zero, worked out by hand', () => {
     expect(secondsOf(estimate, 'write snapshots')).toBeCloseTo(2_207.528_4, 3);
     // 15 plan + 2,207.5 + 60 complete + 30 volume + 45 attach
     expect(estimate.bootableSeconds).toBeCloseTo(2_357.528_4, 3);
-    // 16 Lambdas of 2 GB for as long: 2,207.528 x 16 x 2 x 0.0000133334
-    expect(costOf(estimate, 'Lambda')).toBeCloseTo(0.941_882, 5);
+    // 12 Lambdas of 2 GB for as long: 2,207.528 x 12 x 2 x 0.0000133334
+    expect(costOf(estimate, 'Lambda')).toBeCloseTo(0.706_412, 5);
     // 2^20 MiB at 17 MiB/s, which nobody promises
     expect(estimate.fullSpeed).toBe('assumed');
     expect(estimate.fullSpeedSeconds - estimate.bootableSeconds).toBeCloseTo(61_680.94, 1);
@@ -129,6 +130,10 @@ describe('a small machine', () => {
     expect(secondsOf(converted, 'convert by ImportImage')).toBeCloseTo(2_536.533, 2);
     // Its volumes come from the image's snapshots then.
     expect(converted.fullSpeed).toBe('assumed');
+    // ImportImage takes RAW objects as they are: no snapshot is imported before.
+    const uploaded = estimateUpload({ ...work, conversion: 'import-image' });
+    expect(uploaded.phases.map(({ what }) => what)).not.toContain('import, and make volumes');
+    expect(uploaded.bootableSeconds).toBeLessThan(converted.bootableSeconds + 120);
   });
 });
 
@@ -152,6 +157,7 @@ describe('every estimate', () => {
       batchBytes: batchGib * GIB,
       partBytes: GIB,
       volumeMibps,
+      workers: 12,
       ...(rate === undefined ? {} : { initializationMibps: rate }),
     }));
   const estimates = (of: Machine, share?: number): Estimate[] => [

@@ -1,7 +1,7 @@
 import type { Estimate } from '../../../core/model/estimate.ts';
 import { tellDuration } from '../../../core/model/estimate.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { Conversion, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { batchSegments } from '../direct/batch-size.ts';
 import { SNAPSHOT_PUTS_PER_SECOND } from '../direct/limiter.ts';
@@ -31,6 +31,7 @@ interface DirectFacts {
   readonly request: RestoreRequest;
   readonly manifest: Manifest;
   readonly disks: readonly PlannedDisk[];
+  readonly conversion?: Conversion;
   readonly findings: Findings;
 }
 

@@ -1,9 +1,10 @@
 import { estimateDirect, estimateHelper, estimateUpload } from '../../../core/model/cost-model.ts';
 import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { PlannedDisk } from '../../../core/model/plan.ts';
+import type { Conversion, PlannedDisk } from '../../../core/model/plan.ts';
 import { OTHER_VCPU_HOUR_USD, VCPU_HOUR_USD } from '../../../core/model/prices-and-speeds.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
+import { workersFor } from '../direct/workers.ts';
 import { rateOf } from './helper-choice.ts';
 import type { HelperType } from './helper-types.ts';
 import { throughputOf } from './volume-throughput.ts';
@@ -13,6 +14,8 @@ const BLOCK_BYTES = 512 * 1_024;
 interface EstimateFacts {
   readonly request: RestoreRequest;
   readonly manifest: Manifest;
+  /** Absent where the machine boots as it is. */
+  readonly conversion?: Conversion;
 }
 
 /** How much of each disk is not zero, by its id. */
@@ -23,26 +26,33 @@ function writtenBytes({ disks }: Manifest): ReadonlyMap<string, number> {
 /** A disk as the model knows it. */
 function workOf(manifest: Manifest) {
   const written = writtenBytes(manifest);
-  return ({ id, size }: PlannedDisk) => ({ sizeBytes: size, writtenBytes: written.get(id) ?? 0 });
+  return ({ id, size, initializationRate }: PlannedDisk) => ({
+    sizeBytes: size,
+    writtenBytes: written.get(id) ?? 0,
+    ...(initializationRate === undefined ? {} : { initializationMibps: initializationRate }),
+  });
 }
 
 /** Of disks that are planned to be uploaded. */
-export function estimateOfUpload(disks: readonly PlannedDisk[], { manifest }: EstimateFacts): Estimate {
+export function estimateOfUpload(
+  disks: readonly PlannedDisk[],
+  { manifest, conversion }: EstimateFacts,
+): Estimate {
   const basic = workOf(manifest);
   const work = disks.map((disk) => ({
     ...basic(disk),
     batchBytes: (disk.upload?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
     partBytes: (disk.upload?.partSegments ?? disk.segmentCount) * disk.segmentBytes,
   }));
-  return estimateUpload({ disks: work, conversion: 'none' });
+  return estimateUpload({ disks: work, conversion: conversion?.kind ?? 'none' });
 }
 
 /** Of disks that a helper of this type writes. */
 export function estimateOfHelper(
   disks: readonly PlannedDisk[],
-  { request, manifest, type }: EstimateFacts & { readonly type: HelperType },
+  facts: EstimateFacts & { readonly type: HelperType },
 ): Estimate {
-  return estimateHelper({ ...helperWork(disks, { request, manifest, type }), conversion: 'none' });
+  return estimateHelper({ ...helperWork(disks, facts), conversion: facts.conversion?.kind ?? 'none' });
 }
 
 /** What the model needs to know of a helper's work. */
@@ -65,12 +75,13 @@ const familyOf = ({ name }: HelperType): string => name.split('.')[0] ?? name;
 /** Of disks that are planned to be written to snapshots directly. */
 export function estimateOfDirect(
   disks: readonly PlannedDisk[],
-  { manifest, accountPutsPerSecond }: EstimateFacts & { readonly accountPutsPerSecond: number },
+  { manifest, conversion, accountPutsPerSecond }: EstimateFacts & { readonly accountPutsPerSecond: number },
 ): Estimate {
   const basic = workOf(manifest);
   const work = disks.map((disk) => ({
     ...basic(disk),
     batchBytes: (disk.direct?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
+    workers: workersFor(disk, { disks, accountPutsPerSecond }),
   }));
-  return estimateDirect({ disks: work, conversion: 'none', accountPutsPerSecond });
+  return estimateDirect({ disks: work, conversion: conversion?.kind ?? 'none', accountPutsPerSecond });
 }

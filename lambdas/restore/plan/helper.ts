@@ -1,7 +1,7 @@
 import type { Subnet } from '@aws-sdk/client-ec2';
 import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { Conversion, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
 import { estimateOfHelper } from './estimates.ts';
@@ -19,6 +19,8 @@ export interface HelperFacts {
   readonly disks: readonly PlannedDisk[];
   /** Undefined where the findings say why it is not known. */
   readonly targetSubnet: Subnet | undefined;
+  /** Absent where the machine boots as it is. */
+  readonly conversion?: Conversion;
   readonly findings: Findings;
 }
 

@@ -1,5 +1,5 @@
 import type { Estimate } from '../../../core/model/estimate.ts';
-import type { Conversion, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import { planDirect } from './direct.ts';
 import { Findings } from './findings.ts';
 import { type HelperFacts, planHelper } from './helper.ts';
@@ -9,10 +9,7 @@ import { planUpload } from './upload.ts';
 export type StrategyName = PlannedStrategy['name'];
 
 /** What the strategies are planned from; each has findings of its own. */
-export type StrategyFacts = Omit<HelperFacts, 'findings'> & {
-  /** Absent where the machine boots as it is. */
-  readonly conversion?: Conversion;
-};
+export type StrategyFacts = Omit<HelperFacts, 'findings'>;
 
 export interface StrategyPlan {
   /** With what this strategy needs to know of each. */

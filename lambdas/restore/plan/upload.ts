@@ -1,7 +1,7 @@
 import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Bytes } from '../../../core/model/ids.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
-import type { PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
+import type { Conversion, PlannedDisk, PlannedStrategy } from '../../../core/model/plan.ts';
 import type { RestoreRequest } from '../../../core/model/request.ts';
 import { temporaryBucketName } from '../../../core/model/temporary-bucket.ts';
 import { environment } from '../../runtime/step.ts';
@@ -35,17 +35,19 @@ export async function planUpload({
   request,
   manifest,
   disks,
+  conversion,
   findings,
 }: {
   readonly request: RestoreRequest;
   readonly manifest: Manifest;
   readonly disks: readonly PlannedDisk[];
+  readonly conversion?: Conversion;
   readonly findings: Findings;
 }): Promise<UploadPlan> {
   const uploaded = planUploads(disks, request, findings);
   return {
     disks: uploaded,
-    estimate: estimateOfUpload(uploaded, { request, manifest }),
+    estimate: estimateOfUpload(uploaded, { request, manifest, ...(conversion ? { conversion } : {}) }),
     strategy: (chosen) => planUploadStrategy(uploaded, chosen),
   };
 }
