@@ -60,7 +60,7 @@ export const handler = makeStep(
           reader.read(Math.floor(start.offset / segmentBytes), to, { signal }),
         ),
         put: (piece) => putBlock(snapshotId, piece),
-        limiter: limiterFor(plan, diskId),
+        limiter: limiterFor(plan, { diskId, signal }),
         clock: realClock,
         random: Math.random,
         signal,
@@ -103,7 +103,7 @@ async function putBlock(SnapshotId: string, { offset, bytes, digest }: DataPiece
   );
 }
 
-function limiterFor(plan: Plan, diskId: string) {
+function limiterFor(plan: Plan, { diskId, signal }: { diskId: string; signal: AbortSignal }) {
   const { accountPutsPerSecond } = plannedDirect(plan);
   const restore = { disks: plan.disks, accountPutsPerSecond };
   return makePutLimiter({
@@ -114,6 +114,7 @@ function limiterFor(plan: Plan, diskId: string) {
     accountPutsPerSecond,
     clock: realClock,
     random: Math.random,
+    signal,
   });
 }
 

@@ -39,6 +39,7 @@ interface Run {
   readonly blocks: number;
   /** Puts that were under way when it ended. */
   readonly left: number;
+  readonly endedMs: number;
 }
 
 /** Puts pieces in virtual time; `answer` may throw for the n-th try of a block. */
@@ -47,7 +48,7 @@ async function run(
   {
     answer = () => undefined,
     stop = new AbortController(),
-  }: { answer?: (block: number, tries: number) => void; stop?: AbortController } = {},
+  }: { answer?: (block: number, tries: number, nowMs: number) => void; stop?: AbortController } = {},
 ): Promise<Run> {
   const clock = makeVirtualClock();
   const tracker = makeWrittenTracker({ offset: 0, blocks: 0 });
@@ -62,7 +63,7 @@ async function run(
     // Later blocks may be done first.
     await clock.sleep(50 + ((block * 37) % 100));
     left -= 1;
-    answer(block, tries);
+    answer(block, tries, clock.now());
     written.push(block);
   };
   const limiter = makePutLimiter({
@@ -70,13 +71,19 @@ async function run(
     accountPutsPerSecond: 1_000,
     clock,
     random: Math.random,
+    signal: stop.signal,
   });
   const options = { pieces: read, put, limiter, clock, random: Math.random, signal: stop.signal, tracker };
-  const ended = putBlocks(options).catch((error: Error) => error);
+  let endedMs = 0;
+  const ended = putBlocks(options)
+    .catch((error: Error) => error)
+    .finally(() => {
+      endedMs = clock.now();
+    });
   await clock.run(10 * 3_600_000);
   const outcome = await ended;
   const tries = [...triesOf.values()].reduce((sum, count) => sum + count, 0);
-  return { outcome, written, tries, ...tracker.written(), left };
+  return { outcome, written, tries, ...tracker.written(), left, endedMs };
 }
 
 const DATA = (blocks: number): number[] =>
@@ -198,6 +205,23 @@ describe('the puts of a batch', () => {
       },
     });
     expect({ outcome, offset }).toEqual({ outcome: 'out-of-time', offset: 0 });
+  });
+
+  it('end within seconds when time is up, however slow the pace has become', async () => {
+    const stop = new AbortController();
+    let stoppedMs = 0;
+    const { outcome, endedMs } = await run(asRead(pieces(3_000)), {
+      stop,
+      answer: (_block, tries, nowMs) => {
+        if (tries === 40 && !stop.signal.aborted) {
+          stop.abort();
+          stoppedMs = nowMs;
+        }
+        throw awsError('ThrottlingException');
+      },
+    });
+    expect(outcome).toBe('out-of-time');
+    expect(endedMs - stoppedMs).toBeLessThan(5_000);
   });
 });
 

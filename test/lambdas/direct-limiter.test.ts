@@ -173,6 +173,7 @@ describe('a limiter', () => {
       accountPutsPerSecond: options.account,
       clock,
       random: () => 0.5,
+      signal: new AbortController().signal,
     });
     const put = async () => {
       const turn = limiter.take();

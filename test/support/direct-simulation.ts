@@ -86,6 +86,7 @@ export async function simulateDirect(options: SimulationOptions): Promise<Simula
       accountPutsPerSecond: options.accountPutsPerSecond,
       clock,
       random,
+      signal: stop.signal,
     });
     await putBlocks({
       pieces: piecesOf(options.batchBlocks, () => hasEnded(disk)),

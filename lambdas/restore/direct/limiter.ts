@@ -19,7 +19,7 @@ export interface PutTurn {
 }
 
 export interface PutLimiter {
-  /** Waits until one put may be sent. First come, first served. */
+  /** Waits until one put may be sent, or time is up. First come, first served. */
   take(): Promise<PutTurn>;
   /** Puts a second, as they are let through now. */
   readonly perSecond: number;
@@ -32,6 +32,8 @@ export interface PutLimiterOptions {
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Time is up: nobody waits any more. */
+  readonly signal: AbortSignal;
 }
 
 const SECOND_MS = 1_000;
@@ -51,7 +53,7 @@ const JITTER = 0.5;
  * this worker's share if nobody else is there.
  */
 export function makePutLimiter(options: PutLimiterOptions): PutLimiter {
-  const { workers, accountPutsPerSecond, clock, random } = options;
+  const { workers, accountPutsPerSecond, clock, random, signal } = options;
   const rateUpTo = (most: number, sharedBy: number) =>
     makeRate({
       start: most / sharedBy,
@@ -75,7 +77,7 @@ export function makePutLimiter(options: PutLimiterOptions): PutLimiter {
     const intervalMs = (SECOND_MS / rates[smaller()].perSecond) * (1 + JITTER * (random() - 0.5));
     dueMs = Math.max(dueMs, clock.now() - BURST_MS) + intervalMs;
     const waitMs = dueMs - clock.now();
-    if (waitMs > 0) await clock.sleep(waitMs);
+    if (waitMs > 0 && !signal.aborted) await clock.sleep(waitMs);
     const sentAtMs = clock.now();
     return {
       succeeded() {
