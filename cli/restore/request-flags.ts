@@ -24,6 +24,9 @@ export interface RequestFlags {
   readonly image?: string;
   readonly targetTag?: Readonly<Record<string, string>>;
   readonly powerOn?: boolean;
+  readonly conversion?: string;
+  readonly licenseType?: string;
+  readonly bootMode?: string;
   readonly keepOnFailure?: boolean;
   readonly reason?: string;
   readonly helperType?: string;
@@ -98,6 +101,9 @@ function merge(
     imageId: flags.image,
     tags: flags.targetTag,
     powerOn: flags.powerOn,
+    conversion: flags.conversion,
+    licenseType: flags.licenseType,
+    bootMode: flags.bootMode,
   });
   const helper = withoutAbsent({
     instanceType: flags.helperType,
@@ -150,10 +156,14 @@ function selectorOf(choice: PointChoice): RestoreRequestInput['restorePoint'] | 
 const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
-/** What `--strategy` and `--read-back` may say: what the request's own schema takes. */
+/** What flags with a choice may say: what the request's own schema takes. */
 export const strategySchema = restoreRequestSchema.shape.strategy.unwrap();
 export const STRATEGIES = strategySchema.options;
 export const READ_BACKS = readBackSchema.options;
+const targetShape = restoreRequestSchema.shape.target.unwrap().shape;
+export const CONVERSIONS = targetShape.conversion.unwrap().options;
+export const LICENSE_TYPES = targetShape.licenseType.unwrap().options;
+export const BOOT_MODES = targetShape.bootMode.unwrap().options;
 
 /** Whether what a request says of a helper may matter: `auto`, the default, may take one. */
 export const mayUseHelper = (strategy: RestoreRequestInput['strategy'] = 'auto'): boolean =>

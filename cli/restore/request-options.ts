@@ -6,7 +6,7 @@ import { BadRequest } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { collect, collectPairs, parseTime } from '../option-values.ts';
 import { parseRepositoryLocation, REPOSITORY_FLAG, REPOSITORY_HELP } from '../repository-location.ts';
-import { READ_BACKS, STRATEGIES } from './request-flags.ts';
+import { BOOT_MODES, CONVERSIONS, LICENSE_TYPES, READ_BACKS, STRATEGIES } from './request-flags.ts';
 
 /** Flags that name the restore point. */
 export const pointShape = {
@@ -39,6 +39,9 @@ export const requestShape = {
   image: z.string().optional(),
   targetTag: z.record(z.string(), z.string()).optional(),
   powerOn: z.boolean().optional(),
+  conversion: z.string().optional(),
+  licenseType: z.string().optional(),
+  bootMode: z.string().optional(),
   keepOnFailure: z.boolean().optional(),
   reason: z.string().optional(),
   ...helperShape,
@@ -71,6 +74,19 @@ export function addRequestOptions(command: Command): Command {
     .option('--keep-on-failure', 'leave what was made, for inspection, when the restore fails')
     .option('--restore-id <id>', 'name of the restore; default: made up')
     .option('--reason <text>', 'kept with the result')
+    .optionsGroup('A machine that is no backup of EC2:')
+    .addOption(
+      new Option(
+        '--conversion <kind>',
+        'import has VM Import make it bootable (default); none launches Linux as it is',
+      ).choices(CONVERSIONS),
+    )
+    .addOption(
+      new Option('--license-type <type>', 'whose licence; default: as VM Import decides').choices(
+        LICENSE_TYPES,
+      ),
+    )
+    .addOption(new Option('--boot-mode <mode>', 'default: as it was backed up').choices(BOOT_MODES))
     .optionsGroup(
       'With --strategy helper, a small temporary instance that writes the disks onto empty volumes:',
     )
