@@ -2,6 +2,7 @@ import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-ser
 import { LandfallError } from '../../../core/model/errors.ts';
 import { nameAwsError } from '../../runtime/aws-errors.ts';
 import { environment } from '../../runtime/step.ts';
+import type { Findings } from './findings.ts';
 
 const quotas = new ServiceQuotasClient({
   maxAttempts: 3,
@@ -20,15 +21,18 @@ const LARGE_REGIONS = new Set(['us-east-1', 'us-east-2', 'us-west-2', 'ap-southe
  * PutSnapshotBlock calls a second that the account may make in this Region. Where Service Quotas does not tell, the
  * documented default: whoever writes finds out what there really is.
  */
-export async function accountPutsPerSecond(): Promise<number> {
+export async function accountPutsPerSecond(findings: Findings): Promise<number> {
   try {
     const { Quota } = await quotas.send(new GetServiceQuotaCommand(QUOTA));
-    return Math.floor(Quota?.Value ?? 0) || defaultOf(environment().AWS_REGION);
+    return Math.floor(Quota?.Value ?? 0) || defaultPutsPerSecond(environment().AWS_REGION);
   } catch (error) {
-    if (!(nameAwsError(error) instanceof LandfallError)) throw error;
-    return defaultOf(environment().AWS_REGION);
+    const named = nameAwsError(error);
+    if (!(named instanceof LandfallError)) throw error;
+    findings.notKnown('quota "PutSnapshotBlock requests per account"', named.message);
+    return defaultPutsPerSecond(environment().AWS_REGION);
   }
 }
 
-const defaultOf = (region: string): number =>
+/** What an account may put at first in a Region. */
+export const defaultPutsPerSecond = (region: string): number =>
   LARGE_REGIONS.has(region) ? LARGE_DEFAULT_PER_SECOND : DEFAULT_PER_SECOND;

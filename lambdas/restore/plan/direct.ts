@@ -6,7 +6,6 @@ import type { RestoreRequest } from '../../../core/model/request.ts';
 import { batchSegments } from '../direct/batch-size.ts';
 import { SNAPSHOT_PUTS_PER_SECOND } from '../direct/limiter.ts';
 import { fairShare } from '../direct/workers.ts';
-import { withKeyArn } from './direct-key.ts';
 import { accountPutsPerSecond } from './direct-quota.ts';
 import { fieldOf } from './disks.ts';
 import { estimateOfDirect } from './estimates.ts';
@@ -38,16 +37,14 @@ interface DirectFacts {
 /** Decides how the disks are written into snapshots; the findings say where that is not possible. */
 export async function planDirect(facts: DirectFacts): Promise<DirectPlan> {
   const { request, findings } = facts;
-  const putsPerSecond = await accountPutsPerSecond();
+  const putsPerSecond = await accountPutsPerSecond(findings);
   const restore = { disks: facts.disks, accountPutsPerSecond: putsPerSecond };
-  const disks = await Promise.all(
-    facts.disks.map(async (disk) => {
-      const field = fieldOf(request, disk.id);
-      checkSize(disk, { field, findings });
-      const direct = { batchSegments: batchSegments(disk, fairShare(disk, restore)) };
-      return { ...(await withKeyArn(disk, { field, findings })), direct };
-    }),
-  );
+  const disks = facts.disks.map((disk) => {
+    const field = fieldOf(request, disk.id);
+    checkSize(disk, { field, findings });
+    checkKey(disk, { field, findings });
+    return { ...disk, direct: { batchSegments: batchSegments(disk, fairShare(disk, restore)) } };
+  });
   checkWritingTime(facts, putsPerSecond);
   return {
     disks,
@@ -69,9 +66,27 @@ function checkSize(
   );
 }
 
+const KEY_ARN = /^arn:[^:]+:kms:[^:]+:\d{12}:key\/.+$/;
+
+/** Keys have their ARNs by now, unless KMS does not tell us of them. */
+function checkKey(
+  { kmsKeyId }: PlannedDisk,
+  { field, findings }: { field: string; findings: Findings },
+): void {
+  if (kmsKeyId === undefined || KEY_ARN.test(kmsKeyId)) return;
+  findings.error(
+    `${field}.kmsKeyId`,
+    kmsKeyId,
+    'is no ARN of a key: a snapshot’s key can be named in no other way, unlike a volume’s',
+    'Give the key’s ARN, or use strategy upload or helper',
+  );
+}
+
 /** By the limits alone: no number of Lambdas is faster. */
-function checkWritingTime({ request, manifest, findings }: DirectFacts, putsPerSecond: number): void {
-  const [longest, ...others] = manifest.disks.toSorted((a, b) => b.writtenBlocks - a.writtenBlocks);
+function checkWritingTime({ request, manifest, disks, findings }: DirectFacts, putsPerSecond: number): void {
+  const [longest, ...others] = manifest.disks
+    .filter(({ id }) => disks.some((disk) => disk.id === id))
+    .sort((a, b) => b.writtenBlocks - a.writtenBlocks);
   if (!longest) return;
   const blocks = others.reduce((sum, { writtenBlocks }) => sum + writtenBlocks, longest.writtenBlocks);
   const bySnapshot = longest.writtenBlocks / Math.min(SNAPSHOT_PUTS_PER_SECOND, putsPerSecond);
