@@ -27,6 +27,13 @@ Examples:
   # as it was then, left stopped, with more settings from a file
   $ landfall restore --workload web01 --at 2026-01-31T08:00:00Z --no-power-on --request restore.json
 
+  # a copy beside the original, without one of its disks, of whichever type EC2 has room for
+  $ landfall restore --workload web01 --name-suffix -copy --exclude-disk scratch \\
+      --instance-type m7i.large --instance-type m6i.large --subnet subnet-0b9c8d7e6f5a41302
+
+  # no instance, only its volumes, in a zone
+  $ landfall restore --workload web01 --volumes-only --zone us-east-1b
+
   # large disks, in a hurry: a helper appliance writes them at the full speed of EBS
   $ landfall restore --workload web01 --strategy helper --subnet subnet-0b9c8d7e6f5a41302
 

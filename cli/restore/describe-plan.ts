@@ -90,11 +90,18 @@ function costLines({ phases, costs, costUsd }: Estimate): string[] {
   ];
 }
 
-function targetLines({ target }: PlanReport): string[] {
+function targetLines({ target, volumesOnly }: PlanReport): string[] {
+  if (volumesOnly) {
+    const { name, availabilityZone } = volumesOnly;
+    return [factLine('volumes alone', `"${name}" in ${availabilityZone}, left available; no instance`)];
+  }
   if (target === undefined) return [];
   const { name, instanceType, subnetId, availabilityZone, securityGroupIds, launchImage } = target;
   return [
     factLine('instance', `"${name}", ${instanceType} in ${subnetId} (${availabilityZone})`),
+    ...(target.otherInstanceTypes?.length
+      ? [factLine('else', `${target.otherInstanceTypes.join(', ')}, where EC2 has no room`)]
+      : []),
     factLine('groups', securityGroupIds.join(', ')),
     ...(target.privateIpAddress === undefined ? [] : [factLine('address', target.privateIpAddress)]),
     ...(target.keyName === undefined ? [] : [factLine('key pair', target.keyName)]),

@@ -1,5 +1,5 @@
 import type { HelperReport } from '../../core/model/helper.ts';
-import type { Plan } from '../../core/model/plan.ts';
+import type { Plan, PlannedVolumes } from '../../core/model/plan.ts';
 import { describeFinding } from '../../core/model/request.ts';
 import {
   type Claim,
@@ -95,7 +95,8 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['workload', plan && `${plan.workload.name} (${plan.workload.kind}), as of ${plan.restorePointTime}`],
     ['strategy', plan && `${plan.strategy.name}: ${plan.strategy.reason}`],
     ...helperFacts(plan?.strategy),
-    ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}`],
+    ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}${leftOut(plan)}`],
+    ['restored to', plan?.target.restoreTo === 'volumes' ? volumesAlone(plan.target) : undefined],
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],
     ['took', startedAt && endedAt && formatDuration(secondsBetween(startedAt, endedAt))],
@@ -103,6 +104,12 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
   const lines = facts.flatMap(([name, value]) => (value ? `${name.padEnd(14)} ${value}` : []));
   return [...lines, ...(plan?.warnings ?? []).map((warning) => `warning        ${describeFinding(warning)}`)];
 }
+
+const leftOut = ({ excludedDisks }: Plan): string =>
+  excludedDisks.length === 0 ? '' : `, without ${excludedDisks.join(', ')}, as asked`;
+
+const volumesAlone = ({ name, availabilityZone }: PlannedVolumes): string =>
+  `volumes alone, "${name}" in ${availabilityZone}`;
 
 function stateOf({ execution, result }: Pick<RestoreStory, 'execution' | 'result'>): string | undefined {
   if (execution?.status === 'RUNNING') return 'running';
@@ -143,14 +150,21 @@ function instanceLines({ result }: Pick<RestoreStory, 'result'>): string[] {
 
 function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
   if (!result?.volumes.length) return [];
-  const rows = result.volumes.map(({ diskId, volumeId, deviceName, sizeGiB, diskBytes }) => [
-    diskId,
-    volumeId,
-    deviceName,
-    `${sizeGiB} GiB`,
-    formatBytes(diskBytes),
-  ]);
-  return renderTable(['DISK', 'VOLUME', 'DEVICE', 'SIZE', 'DISK SIZE'], rows);
+  const isAlone = result.restoreTo === 'volumes';
+  const rows = result.volumes.map(
+    ({ diskId, volumeId, deviceName, availabilityZone, sizeGiB, diskBytes }) => [
+      diskId,
+      volumeId,
+      isAlone ? `available in ${availabilityZone}` : deviceName,
+      `${sizeGiB} GiB`,
+      formatBytes(diskBytes),
+    ],
+  );
+  const notes = result.volumes.flatMap(({ diskId, note }) =>
+    note === undefined ? [] : `${diskId}: ${note}`,
+  );
+  const header = ['DISK', 'VOLUME', isAlone ? 'STATE' : 'DEVICE', 'SIZE', 'DISK SIZE'];
+  return [...renderTable(header, rows), ...notes];
 }
 
 function errorLines(story: RestoreStory): string[] {

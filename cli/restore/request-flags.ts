@@ -8,12 +8,21 @@ import {
 } from '../../core/model/request.ts';
 import { BadRequest } from '../errors.ts';
 import type { PointChoice } from '../select-restore-point.ts';
+import {
+  type DiskFlags,
+  fieldsOf,
+  mergeDisks,
+  mergeTarget,
+  type TargetFlags,
+  withoutAbsent,
+} from './target-flags.ts';
 
 /** Flags of `restore` that become fields of the request. */
-export interface RequestFlags {
+export interface RequestFlags extends TargetFlags, DiskFlags {
   readonly restoreId?: string;
   readonly repository?: string;
   readonly strategy?: string;
+<<<<<<< HEAD
   readonly name?: string;
   readonly instanceType?: string;
   readonly subnet?: string;
@@ -27,6 +36,9 @@ export interface RequestFlags {
   readonly conversion?: string;
   readonly licenseType?: string;
   readonly bootMode?: string;
+=======
+  readonly volumesOnly?: boolean;
+>>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
   readonly keepOnFailure?: boolean;
   readonly reason?: string;
   readonly helperType?: string;
@@ -90,6 +102,7 @@ function merge(
   base: z.output<typeof objectSchema> | Record<string, unknown>,
   { flags, choice }: { flags: RequestFlags; choice: PointChoice },
 ): Record<string, unknown> {
+<<<<<<< HEAD
   const target = withoutAbsent({
     name: flags.name,
     instanceType: flags.instanceType,
@@ -105,6 +118,8 @@ function merge(
     licenseType: flags.licenseType,
     bootMode: flags.bootMode,
   });
+=======
+>>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
   const helper = withoutAbsent({
     instanceType: flags.helperType,
     subnetId: flags.helperSubnet,
@@ -117,24 +132,20 @@ function merge(
       restoreId: flags.restoreId,
       repository: flags.repository,
       strategy: flags.strategy,
+      restoreTo: flags.volumesOnly ? 'volumes' : undefined,
       reason: flags.reason,
       onFailure: flags.keepOnFailure ? 'keep' : undefined,
     }),
     restorePoint: selectorOf(choice) ?? base.restorePoint ?? OPEN_POINT,
-    ...mergedField('target', { base, flags: target }),
-    ...mergedField('helper', { base, flags: helper }),
+    ...field('target', mergeTarget(base.target, flags)),
+    ...field('disks', mergeDisks(base.disks, flags)),
+    ...field('helper', { ...fieldsOf(base.helper), ...helper }),
   };
 }
 
 /** Nothing where neither the file nor a flag says anything of it. */
-function mergedField(
-  name: 'target' | 'helper',
-  { base, flags }: { base: Record<string, unknown>; flags: Record<string, unknown> },
-): Record<string, unknown> {
-  const inFile = base[name];
-  const merged = { ...(typeof inFile === 'object' ? inFile : {}), ...flags };
-  return Object.keys(merged).length > 0 ? { [name]: merged } : {};
-}
+const field = (name: string, merged: object | undefined): Record<string, unknown> =>
+  merged === undefined || Object.keys(merged).length === 0 ? {} : { [name]: merged };
 
 /** Stands in until the repository has been asked which machine there is. */
 const OPEN_POINT = { workload: 'not-known-yet' };
@@ -153,10 +164,14 @@ function selectorOf(choice: PointChoice): RestoreRequestInput['restorePoint'] | 
   }
 }
 
+<<<<<<< HEAD
 const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** What flags with a choice may say: what the request's own schema takes. */
+=======
+/** What `--strategy` and `--read-back` may say: what the request's own schema takes. */
+>>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
 export const strategySchema = restoreRequestSchema.shape.strategy.unwrap();
 export const STRATEGIES = strategySchema.options;
 export const READ_BACKS = readBackSchema.options;

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { BadRequest } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { collect, collectPairs, parseTime } from '../option-values.ts';
+import { collect, collectPairs, parseTime, wholeNumber } from '../option-values.ts';
 import { parseRepositoryLocation, REPOSITORY_FLAG, REPOSITORY_HELP } from '../repository-location.ts';
 import { BOOT_MODES, CONVERSIONS, LICENSE_TYPES, READ_BACKS, STRATEGIES } from './request-flags.ts';
 
@@ -29,14 +29,25 @@ export const requestShape = {
   request: z.string().optional(),
   restoreId: z.string().optional(),
   strategy: z.string().optional(),
+  volumesOnly: z.boolean().optional(),
   name: z.string().optional(),
-  instanceType: z.string().optional(),
-  subnet: z.string().optional(),
+  namePrefix: z.string().optional(),
+  nameSuffix: z.string().optional(),
+  instanceType: z.array(z.string()).optional(),
+  subnet: z.array(z.string()).optional(),
+  zone: z.string().optional(),
   securityGroup: z.array(z.string()).optional(),
   privateIp: z.string().optional(),
+  publicIp: z.boolean().optional(),
   keyName: z.string().optional(),
   instanceProfile: z.string().optional(),
   image: z.string().optional(),
+  bootMode: z.string().optional(),
+  imds: z.boolean().optional(),
+  imdsTokens: z.string().optional(),
+  imdsHopLimit: z.number().optional(),
+  excludeDisk: z.array(z.string()).optional(),
+  initializationRate: z.record(z.string(), z.string()).optional(),
   targetTag: z.record(z.string(), z.string()).optional(),
   powerOn: z.boolean().optional(),
   conversion: z.string().optional(),
@@ -60,14 +71,43 @@ export function addRequestOptions(command: Command): Command {
     .addOption(
       new Option('--strategy <strategy>', 'how disks become volumes; default: auto').choices(STRATEGIES),
     )
+    .option('--volumes-only', 'make no instance: leave the restored volumes available')
+    .option('--exclude-disk <id>', 'leave a disk out; may be repeated', collect)
     .option('--name <name>', 'name of the instance; default: the machine’s')
-    .option('--instance-type <type>', 'default: the source instance’s')
-    .option('--subnet <id>', 'default: the source instance’s')
+    .option('--name-prefix <text>', 'put before the machine’s name')
+    .option('--name-suffix <text>', 'put after the machine’s name')
+    .option(
+      '--instance-type <type>',
+      'default: the source instance’s; may be repeated: the next is tried where EC2 has no room for one',
+      collect,
+    )
+    .option(
+      '--subnet <id>',
+      'default: the source instance’s; may be repeated: the first that will do is taken',
+      collect,
+    )
+    .option('--zone <name>', 'with --volumes-only, where the volumes are made, in place of --subnet')
     .option('--security-group <id>', 'may be repeated; default: the source instance’s', collect)
     .option('--private-ip <address>', 'a free address of the subnet')
+    .option('--public-ip', 'give it a public address; default: as the subnet says')
+    .option('--no-public-ip', 'give it none')
     .option('--key-name <name>', 'key pair shown with the instance')
     .option('--instance-profile <name>', 'IAM instance profile; default: none')
     .option('--image <id>', 'image to launch from before the root volume is swapped')
+    .option('--boot-mode <mode>', 'legacy-bios, uefi or uefi-preferred; default: the machine’s')
+    .option('--imds', 'let it have instance metadata; default: as at the source, else yes')
+    .option('--no-imds', 'let it have none')
+    .option('--imds-tokens <optional|required>', 'default: as at the source, else required')
+    .option(
+      '--imds-hop-limit <hops>',
+      'how far metadata travels; default: as at the source',
+      wholeNumber(1, 64),
+    )
+    .option(
+      '--initialization-rate <disk=MiB/s>',
+      '100 to 300, for a price: how fast a volume is filled from its snapshot; may be repeated',
+      collectPairs,
+    )
     .option('--target-tag <key=value>', 'tag of instance and volumes; may be repeated', collectPairs)
     .option('--power-on', 'start the instance when everything is attached (default)')
     .option('--no-power-on', 'leave it stopped')

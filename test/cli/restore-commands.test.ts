@@ -70,7 +70,10 @@ afterAll(async () => {
 });
 
 const restore = (...more: string[]) =>
-  cli(['restore', '--strategy', 'upload', '--instance-type', 't3.small', '--subnet', subnet, ...more]);
+  cli([
+    ...['restore', '--strategy', 'upload', '--instance-type', 't3.small'],
+    ...(more.includes('--subnet') ? more : ['--subnet', subnet, ...more]),
+  ]);
 
 describe('restore to EC2', () => {
   test('follows to the end, tells the story, and the volumes hold the bytes', async () => {

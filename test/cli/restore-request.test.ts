@@ -14,8 +14,8 @@ test('flags become fields of the request, and nothing else does', () => {
         restoreId: 'r1',
         strategy: 'upload',
         name: 'web01-copy',
-        instanceType: 'm7i.large',
-        subnet: 'subnet-0123456789abcdef0',
+        instanceType: ['m7i.large'],
+        subnet: ['subnet-0123456789abcdef0'],
         securityGroup: ['sg-0123456789abcdef0'],
         privateIp: '10.0.0.5',
         keyName: 'k',
@@ -78,7 +78,7 @@ test('flags win over the request file, field by field', () => {
     helper: { instanceType: 'c7g.large', readBack: 'all' },
     onFailure: 'keep',
   };
-  expect(input({ instanceType: 'm7i.large', readBack: 'sample' }, { file })).toEqual({
+  expect(input({ instanceType: ['m7i.large'], readBack: 'sample' }, { file })).toEqual({
     ...file,
     target: { instanceType: 'm7i.large', keyName: 'k' },
     helper: { instanceType: 'c7g.large', readBack: 'sample' },
@@ -90,6 +90,83 @@ test('flags win over the request file, field by field', () => {
   });
 });
 
+test('flags for names, places, addresses, metadata and single disks become fields too', () => {
+  expect(
+    input({
+      namePrefix: 'dr-',
+      nameSuffix: '-copy',
+      instanceType: ['m7i.large', 'm6i.large'],
+      subnet: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+      publicIp: false,
+      bootMode: 'uefi',
+      imds: true,
+      imdsTokens: 'optional',
+      imdsHopLimit: 2,
+      excludeDisk: ['scratch', 'data'],
+      initializationRate: { root: '300' },
+    }),
+  ).toEqual({
+    restorePoint: { workload: 'not-known-yet' },
+    target: {
+      namePrefix: 'dr-',
+      nameSuffix: '-copy',
+      instanceTypes: ['m7i.large', 'm6i.large'],
+      subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+      associatePublicIpAddress: false,
+      bootMode: 'uefi',
+      metadataOptions: { httpEndpoint: 'enabled', httpTokens: 'optional', httpPutResponseHopLimit: 2 },
+    },
+    disks: [
+      { id: 'scratch', exclude: true },
+      { id: 'data', exclude: true },
+      { id: 'root', initializationRate: 300 },
+    ],
+  });
+  expect(input({ volumesOnly: true, zone: 'us-east-1b' })).toEqual({
+    restorePoint: { workload: 'not-known-yet' },
+    restoreTo: 'volumes',
+    target: { availabilityZone: 'us-east-1b' },
+  });
+});
+
+test('a flag takes the place of what says the same in the request file', () => {
+  const file = {
+    target: {
+      namePrefix: 'dr-',
+      instanceTypes: ['t3.small', 't3.medium'],
+      subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+      metadataOptions: { httpTokens: 'required', httpPutResponseHopLimit: 1 },
+    },
+    disks: [{ id: 'root', volumeType: 'gp3' }, { id: 'data' }],
+  };
+  const flags = {
+    name: 'web02',
+    instanceType: ['m7i.large'],
+    zone: 'us-east-1b',
+    volumesOnly: true,
+    imdsHopLimit: 2,
+    excludeDisk: ['data'],
+    initializationRate: { root: '100' },
+  };
+  expect(input(flags, { file })).toEqual({
+    restorePoint: { workload: 'not-known-yet' },
+    restoreTo: 'volumes',
+    target: {
+      name: 'web02',
+      instanceType: 'm7i.large',
+      availabilityZone: 'us-east-1b',
+      metadataOptions: { httpTokens: 'required', httpPutResponseHopLimit: 2 },
+    },
+    disks: [
+      { id: 'root', volumeType: 'gp3', initializationRate: 100 },
+      { id: 'data', exclude: true },
+    ],
+  });
+  expect(() => input({ initializationRate: { root: 'fast' } })).toThrow(
+    'disks[0].initializationRate = "fast"',
+  );
+});
+
 test('a request that names no restore point waits for the repository to say which machine there is', () => {
   const open = (file?: unknown) =>
     makeRestoreRequest({ flags: {}, file, choice: parsePointFlags({ point: 'latest' }) }).pointIsOpen;
@@ -99,7 +176,7 @@ test('a request that names no restore point waits for the repository to say whic
 
 test('everything that is wrong is named at once, with field, value and fix', () => {
   const file = { targets: {}, disks: [{ id: 'a' }, { id: 'a' }] };
-  const make = () => input({ subnet: 'subnet-x' }, { file });
+  const make = () => input({ subnet: ['subnet-x'] }, { file });
   expect(make).toThrow(
     'targets = {}: is not a field of a restore request. Remove it, or correct its spelling',
   );

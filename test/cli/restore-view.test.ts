@@ -257,6 +257,36 @@ describe('the story of a restore', () => {
     ]);
   });
 
+  test('to volumes alone, without one disk, one of them made otherwise than planned', () => {
+    const [volume] = STORY.result?.volumes ?? [];
+    const alone = {
+      restoreTo: 'volumes',
+      name: 'web01',
+      sourceName: 'web01',
+      availabilityZone: 'us-east-1b',
+    };
+    const lines = describeRestore({
+      ...STORY,
+      plan: planSchema.parse({ ...STORY.plan, target: alone, excludedDisks: ['data'] }),
+      result: resultSchema.parse({
+        ...STORY.result,
+        restoreTo: 'volumes',
+        instance: undefined,
+        volumes: [{ ...volume, availabilityZone: 'us-east-1b', note: 'made without the rate' }],
+      }),
+    });
+    expect(lines).toContain('disks          2, 1.93 GiB, without data, as asked');
+    expect(lines).toContain('restored to    volumes alone, "web01" in us-east-1b');
+    expect(lines.filter((line) => line.startsWith('instance'))).toEqual([]);
+    expect(lines.slice(lines.findIndex((line) => line.startsWith('DISK')))).toEqual(
+      expect.arrayContaining([
+        'DISK  VOLUME  STATE                    SIZE   DISK SIZE',
+        'root  vol-1   available in us-east-1b  2 GiB  1.25 GiB',
+        'root: made without the rate',
+      ]),
+    );
+  });
+
   test('that is still going on is told from the ledger', () => {
     const lines = describeRestore({ ...STORY, result: undefined, execution: execution() });
     expect(lines).toContain('state          running');
