@@ -147,17 +147,6 @@ describe('a restore is refused before anything is created', () => {
     }
   });
 
-  it('for a machine that is not from EC2', async () => {
-    const point = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })], {
-      kind: 'vmware',
-      name: 'esx01',
-    });
-    const { error, cause } = await bench.restore({ ...good(), restorePoint: point });
-    expect(error).toBe('BadRequest');
-    expect(cause).toContain('vmware');
-    expect(cause).toContain('landfall restore --to');
-  });
-
   it('for a disk over the limit of the strategy', async () => {
     const root = parseDiskId('root');
     // 8 TiB of holes: a backup of nothing but its size.
