@@ -22,23 +22,7 @@ export interface RequestFlags extends TargetFlags, DiskFlags {
   readonly restoreId?: string;
   readonly repository?: string;
   readonly strategy?: string;
-<<<<<<< HEAD
-  readonly name?: string;
-  readonly instanceType?: string;
-  readonly subnet?: string;
-  readonly securityGroup?: readonly string[];
-  readonly privateIp?: string;
-  readonly keyName?: string;
-  readonly instanceProfile?: string;
-  readonly image?: string;
-  readonly targetTag?: Readonly<Record<string, string>>;
-  readonly powerOn?: boolean;
-  readonly conversion?: string;
-  readonly licenseType?: string;
-  readonly bootMode?: string;
-=======
   readonly volumesOnly?: boolean;
->>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
   readonly keepOnFailure?: boolean;
   readonly reason?: string;
   readonly helperType?: string;
@@ -102,24 +86,6 @@ function merge(
   base: z.output<typeof objectSchema> | Record<string, unknown>,
   { flags, choice }: { flags: RequestFlags; choice: PointChoice },
 ): Record<string, unknown> {
-<<<<<<< HEAD
-  const target = withoutAbsent({
-    name: flags.name,
-    instanceType: flags.instanceType,
-    subnetId: flags.subnet,
-    securityGroupIds: flags.securityGroup,
-    privateIpAddress: flags.privateIp,
-    keyName: flags.keyName,
-    iamInstanceProfile: flags.instanceProfile,
-    imageId: flags.image,
-    tags: flags.targetTag,
-    powerOn: flags.powerOn,
-    conversion: flags.conversion,
-    licenseType: flags.licenseType,
-    bootMode: flags.bootMode,
-  });
-=======
->>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
   const helper = withoutAbsent({
     instanceType: flags.helperType,
     subnetId: flags.helperSubnet,
@@ -164,14 +130,7 @@ function selectorOf(choice: PointChoice): RestoreRequestInput['restorePoint'] | 
   }
 }
 
-<<<<<<< HEAD
-const withoutAbsent = (fields: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-
-/** What flags with a choice may say: what the request's own schema takes. */
-=======
 /** What `--strategy` and `--read-back` may say: what the request's own schema takes. */
->>>>>>> 9769d5f (Ask for all that a request may say by flags, and tell of volumes alone)
 export const strategySchema = restoreRequestSchema.shape.strategy.unwrap();
 export const STRATEGIES = strategySchema.options;
 export const READ_BACKS = readBackSchema.options;

@@ -42,7 +42,6 @@ export const requestShape = {
   keyName: z.string().optional(),
   instanceProfile: z.string().optional(),
   image: z.string().optional(),
-  bootMode: z.string().optional(),
   imds: z.boolean().optional(),
   imdsTokens: z.string().optional(),
   imdsHopLimit: z.number().optional(),
@@ -94,7 +93,6 @@ export function addRequestOptions(command: Command): Command {
     .option('--key-name <name>', 'key pair shown with the instance')
     .option('--instance-profile <name>', 'IAM instance profile; default: none')
     .option('--image <id>', 'image to launch from before the root volume is swapped')
-    .option('--boot-mode <mode>', 'legacy-bios, uefi or uefi-preferred; default: the machine’s')
     .option('--imds', 'let it have instance metadata; default: as at the source, else yes')
     .option('--no-imds', 'let it have none')
     .option('--imds-tokens <optional|required>', 'default: as at the source, else required')

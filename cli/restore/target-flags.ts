@@ -14,6 +14,8 @@ export interface TargetFlags {
   readonly keyName?: string;
   readonly instanceProfile?: string;
   readonly image?: string;
+  readonly conversion?: string;
+  readonly licenseType?: string;
   readonly bootMode?: string;
   readonly imds?: boolean;
   readonly imdsTokens?: string;
@@ -72,6 +74,8 @@ const targetOf = (flags: TargetFlags): Record<string, unknown> =>
     keyName: flags.keyName,
     iamInstanceProfile: flags.instanceProfile,
     imageId: flags.image,
+    conversion: flags.conversion,
+    licenseType: flags.licenseType,
     bootMode: flags.bootMode,
     tags: flags.targetTag,
     powerOn: flags.powerOn,
