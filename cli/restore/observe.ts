@@ -6,6 +6,7 @@ import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts
 import type { Connection } from '../connection/connection.ts';
 import type { Ec2, ImportTask } from '../connection/ec2.ts';
 import { describeExecution, type Execution } from './find-restore.ts';
+import { observeDirect, type WrittenDisk } from './observe-direct.ts';
 import { makeHelperObserver, type ObservedHelper } from './observe-helper.ts';
 import type { Attempt, RestoreRecords } from './records.ts';
 
@@ -22,6 +23,8 @@ export interface Observation {
   readonly entries: readonly LedgerEntry[];
   /** Bytes in S3, for disks whose upload is under way. */
   readonly uploadedBytes: ReadonlyMap<string, number>;
+  /** How far disks are whose snapshots are being written. */
+  readonly written?: ReadonlyMap<string, WrittenDisk>;
   /** What EC2 says of import tasks under way, by their name in the ledger: the disk’s id, or `imported` for all together. */
   readonly imports: ReadonlyMap<string, Omit<ImportTask, 'taskId'>>;
   /** The newest helper appliance, where there is one. */
@@ -38,9 +41,9 @@ export interface ObservedRestore {
 }
 
 /**
- * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts, EC2's import tasks and the
- * helper's own reports, not from the execution's history: a distributed Map's children have histories of their own. Each look may throw
- * ExecutionUnknown, UnreadableRecord, or an error of AWS.
+ * Looks at a restore again and again. Progress comes from the ledger, S3's list of parts, EC2's import tasks, what
+ * batches note and the helper's own reports, not from the execution's history: a distributed Map's children have histories of
+ * their own. Each look may throw ExecutionUnknown, UnreadableRecord, or an error of AWS.
  */
 export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Observation> {
   const { connection, records, restoreId, executionArn } = restore;
@@ -55,13 +58,14 @@ export function makeRestoreObserver(restore: ObservedRestore): () => Promise<Obs
     plan ??= attempt && (await records.plan(attempt));
     const entries = attempt === undefined ? [] : await records.ledger(attempt);
     const underWay = execution.status === 'RUNNING' ? plan : undefined;
-    const [uploadedBytes, imports, helper, state] = await Promise.all([
+    const [uploadedBytes, written, imports, helper, state] = await Promise.all([
       underWay ? listUploads(connection, { plan: underWay, entries }) : new Map(),
+      underWay && attempt ? observeDirect(records, { attempt, plan: underWay, entries }) : new Map(),
       underWay ? describeImports(connection, entries) : new Map(),
       underWay && observeHelper({ plan: underWay, entries }),
       execution.status === 'RUNNING' ? latestState(connection, executionArn) : undefined,
     ]);
-    return { execution, attempt, plan, entries, uploadedBytes, imports, helper, state };
+    return { execution, attempt, plan, entries, uploadedBytes, written, imports, helper, state };
   };
 }
 

@@ -1,6 +1,7 @@
 import type { LedgerEntry } from '../../core/model/restore-record.ts';
 import type { ProgressLine } from '../progress/bar.ts';
 import { makeRateMeter, type RateMeter } from '../progress/rate.ts';
+import { directDiskLine } from './direct-lines.ts';
 import { helperDiskLine, helperLine } from './helper-lines.ts';
 import { importedDiskLine } from './import-lines.ts';
 import type { Observation } from './observe.ts';
@@ -13,13 +14,16 @@ export function progressLines(observation: Observation): ProgressLine[] {
   const { plan, execution, state } = observation;
   const machine: ProgressLine = { label: 'machine', phase: machinePhase(observation), note: state };
   if (execution.status !== 'RUNNING') return [{ ...machine, note: undefined }];
-  const usesHelper = plan?.strategy.name === 'helper';
-  const diskLine = usesHelper ? helperDiskLine : uploadDiskLine;
+  const strategy = plan?.strategy.name ?? 'upload';
+  const usesHelper = strategy === 'helper';
+  const diskLine = DISK_LINES[strategy];
   const disks = (plan?.disks ?? []).map(
     ({ id, size }) => importedDiskLine(observation, { id }) ?? diskLine(observation, { id, size }),
   );
   return [...disks, ...(usesHelper ? [helperLine(observation)] : []), machine];
 }
+
+const DISK_LINES = { upload: uploadDiskLine, helper: helperDiskLine, direct: directDiskLine } as const;
 
 function uploadDiskLine(
   { entries, uploadedBytes, imports }: Observation,

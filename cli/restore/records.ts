@@ -15,6 +15,7 @@ import {
   resultKey,
   resultSchema,
 } from '../../core/model/restore-record.ts';
+import { type DirectProgressReader, makeDirectProgressReader } from './direct-progress.ts';
 
 /** A record in the control bucket is not what this version of the command line reads. */
 export class UnreadableRecord extends LandfallError {
@@ -36,6 +37,8 @@ export interface RestoreRecords {
   plan(of: Attempt): Promise<Plan | undefined>;
   ledger(of: Attempt): Promise<LedgerEntry[]>;
   result(of: Attempt): Promise<RestoreResult | undefined>;
+  /** How far the batches of a disk are written, with strategy direct. */
+  readonly directProgress: DirectProgressReader;
   /** What a helper appliance has reported last. */
   helperReport(of: { roleId: string; instanceId: string }): Promise<HelperReport | undefined>;
 }
@@ -56,6 +59,7 @@ export function makeRestoreRecords(s3: S3Client, bucket: string): RestoreRecords
     claim: (restoreId) => read(claimKey(restoreId), claimSchema),
     plan: ({ restoreId, attempt }) => read(planKey(restoreId, attempt), planSchema),
     result: ({ restoreId, attempt }) => read(resultKey(restoreId, attempt), resultSchema),
+    directProgress: makeDirectProgressReader(s3, bucket),
     helperReport: ({ roleId, instanceId }) =>
       read(reportKey(helperFolder(roleId, instanceId)), helperReportSchema),
     async ledger({ restoreId, attempt }) {
