@@ -95,22 +95,14 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
   const { temporaryBucketArn } = options;
   const records = (): PolicyStatement[] => [
     allow(['s3:GetObject', 's3:PutObject'], [`${options.controlBucket.bucketArn}/restores/*`]),
-    // Without it a record that is missing answers AccessDenied instead of NoSuchKey.
-    allow(['s3:ListBucket'], [options.controlBucket.bucketArn], {
-      StringLike: { 's3:prefix': ['restores/*'] },
-    }),
+    // Without it a record that is missing answers AccessDenied instead of NoSuchKey. Not bound to a prefix: a request for
+    // an object names none, and would not fulfil the condition. What it shows beyond that are names of keys.
+    allow(['s3:ListBucket'], [options.controlBucket.bucketArn]),
   ];
   /** The helpers' folders, each a helper's own: orders, reports, disk states. */
   const onHelperFolders = (objects: string, ...actions: string[]): PolicyStatement =>
     allow(actions, [`${options.controlBucket.bucketArn}/helpers/*/${objects}`]);
-  const listHelperFolders = (): PolicyStatement =>
-    allow(['s3:ListBucket'], [options.controlBucket.bucketArn], {
-      StringLike: { 's3:prefix': ['helpers/*'] },
-    });
-  const readReports = (): PolicyStatement[] => [
-    onHelperFolders('report.json', 's3:GetObject'),
-    listHelperFolders(),
-  ];
+  const readReports = (): PolicyStatement => onHelperFolders('report.json', 's3:GetObject');
   const readRepository = (): PolicyStatement[] => [
     allow(
       ['s3:GetObject'],
@@ -256,7 +248,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'check-helper': [
       describe('DescribeInstances'),
       allow(['ec2:GetConsoleOutput'], [instances], ofRole('helper')),
-      ...readReports(),
+      readReports(),
     ],
     'attach-to-helper': [
       allow(['ec2:AttachVolume'], [instances], ofRole('helper')),
@@ -267,7 +259,6 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'order-helper': [
       onHelperFolders('orders.json', 's3:PutObject'),
       onHelperFolders('disks/*', 's3:GetObject', 's3:PutObject'),
-      listHelperFolders(),
     ],
     'detach-from-helper': [
       allow(['ec2:DetachVolume'], [instances], ofRole('helper')),
@@ -369,7 +360,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'conclude-restore': [
       describe('DescribeInstances'),
       allow(['ec2:GetConsoleOutput'], [instances], ofRole('result')),
-      ...readReports(),
+      readReports(),
     ],
   };
   return Object.fromEntries(Object.entries(own).map(([step, more]) => [step, [...records(), ...more]]));
