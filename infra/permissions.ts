@@ -121,6 +121,9 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       describe(
         'DescribeAvailabilityZones',
         'DescribeImages',
+        'DescribeImportImageTasks',
+        'DescribeImportSnapshotTasks',
+        'DescribeInstances',
         'DescribeInstanceTypeOfferings',
         'DescribeInstanceTypes',
         'DescribeKeyPairs',
@@ -129,15 +132,14 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeRouteTables',
         'DescribeSecurityGroups',
         'DescribeSubnets',
+        'DescribeVolumes',
         'GetEbsDefaultKmsKeyId',
         'GetEbsEncryptionByDefault',
       ),
       // Whether a key can be used, and its ARN where it is named in another way.
       allow(['kms:DescribeKey'], [`arn:${Aws.PARTITION}:kms:${Aws.REGION}:${Aws.ACCOUNT_ID}:key/*`]),
-      allow(
-        ['servicequotas:GetServiceQuota'],
-        [`arn:${Aws.PARTITION}:servicequotas:${Aws.REGION}:${Aws.ACCOUNT_ID}:ebs/L-AFAE1BE8`],
-      ),
+      // It takes no narrower resource (Service Authorization Reference).
+      allow(['servicequotas:GetServiceQuota'], ['*']),
     ],
     'create-temporary-bucket': [
       onBucket(

@@ -376,6 +376,7 @@ describe('the template', () => {
       'logs:ListLogDeliveries',
       'logs:PutResourcePolicy',
       'logs:UpdateLogDelivery',
+      'servicequotas:GetServiceQuota',
     ]);
   });
 

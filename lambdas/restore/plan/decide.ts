@@ -10,6 +10,7 @@ import { settleEncryption } from './encryption.ts';
 import type { Findings } from './findings.ts';
 import { chooseLaunchImage } from './launch-image.ts';
 import { planTarget } from './target.ts';
+import { checkTargetQuotas } from './target-quota.ts';
 
 export interface Decision {
   /** Undefined where the findings say why it is not possible. */
@@ -42,8 +43,16 @@ export async function decide(
     disks,
     findings,
   });
+  const targetRunner = await checkTargetQuotas(target, { disks, findings });
   const choice = await chooseStrategy(
-    { request, manifest, disks, conversion, targetSubnet: subnet },
+    {
+      request,
+      manifest,
+      disks,
+      conversion,
+      targetSubnet: subnet,
+      ...(targetRunner === undefined ? {} : { targetRunner }),
+    },
     compare,
   );
   findings.addNew(choice.findings);

@@ -11,6 +11,8 @@ import { findHelperType } from './helper-instance-type.ts';
 import { findHelperGroups, findHelperSubnet } from './helper-network.ts';
 import { checkWayToS3, findS3PrefixList } from './helper-route.ts';
 import { checkWritingTime } from './helper-time.ts';
+import type { HelperType } from './helper-types.ts';
+import { checkVcpus, type Runner } from './vcpu-quota.ts';
 import { throughputOf } from './volume-throughput.ts';
 
 export interface HelperFacts {
@@ -21,6 +23,8 @@ export interface HelperFacts {
   readonly targetSubnet: Subnet | undefined;
   /** Absent where the machine boots as it is. */
   readonly conversion?: Conversion;
+  /** The target, which runs while the helper does; absent where none is launched. */
+  readonly targetRunner?: Runner;
   readonly findings: Findings;
 }
 
@@ -52,7 +56,10 @@ export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undef
     zone: subnet?.AvailabilityZone,
     findings,
   });
-  if (type) checkWritingTime(facts, type.best);
+  if (type) {
+    checkWritingTime(facts, type.best);
+    await checkHelperVcpus(type.best, facts);
+  }
   const image = await findHelperImage(findings);
   if (!subnet || s3PrefixListId === undefined || !type || !image) return undefined;
   const strategy: Omit<HelperStrategy, 'reason'> = {
@@ -69,6 +76,21 @@ export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undef
   };
   const estimate = estimateOfHelper(disks, { ...facts, type: type.best });
   return { disks, estimate, strategy: ({ reason }) => ({ ...strategy, reason }) };
+}
+
+/** The helper and the target run at the same time: the target is launched and stopped while the disks are written. */
+async function checkHelperVcpus(
+  { name, vcpus }: HelperType,
+  { request, targetRunner, findings }: HelperFacts,
+): Promise<void> {
+  await checkVcpus({
+    runners: [{ instanceType: name, vcpus }, ...(targetRunner ? [targetRunner] : [])],
+    field: 'helper.instanceType',
+    fix: 'Have the quota raised, name a smaller type for the helper, or use another strategy',
+    // Where another strategy will do, none is taken that cannot start now.
+    whenInUse: request.strategy === 'auto' ? 'error' : 'warning',
+    findings,
+  });
 }
 
 /** What the volumes can take together at their best, MB/s. */

@@ -8,6 +8,7 @@ import { environment } from '../../runtime/step.ts';
 import { fieldOf } from './disks.ts';
 import { estimateOfUpload } from './estimates.ts';
 import type { Findings } from './findings.ts';
+import { checkImportTasks } from './import-quota.ts';
 
 // ImportSnapshot takes disk images of less than 8 TiB without a manifest file (VM Import/Export User Guide).
 const UPLOAD_LIMIT_BYTES = 8 * 1024 ** 4;
@@ -45,6 +46,9 @@ export async function planUpload({
   readonly findings: Findings;
 }): Promise<UploadPlan> {
   const uploaded = planUploads(disks, request, findings);
+  const imported = conversion?.kind === 'import-image' ? conversion.diskIds.length : 0;
+  // One for each disk, but one for all that become the image together.
+  await checkImportTasks(disks.length - imported + Math.min(1, imported), findings);
   return {
     disks: uploaded,
     estimate: estimateOfUpload(uploaded, { request, manifest, ...(conversion ? { conversion } : {}) }),
