@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { estimateSchema } from './estimate.ts';
 import { workloadKindSchema } from './manifest.ts';
-import { plannedStrategySchema, plannedTargetSchema } from './plan.ts';
+import { plannedOriginalSchema, plannedStrategySchema, plannedTargetSchema } from './plan.ts';
 import { findingSchema, volumeTypeSchema } from './request.ts';
 import { ledgerKindSchema } from './restore-record.ts';
 
@@ -59,6 +59,8 @@ export const planReportSchema = z.strictObject({
     .optional(),
   /** In place of a target, where no instance is made. */
   volumesOnly: z.strictObject({ name: z.string(), availabilityZone: z.string() }).optional(),
+  /** In place of a target, where the instance that was backed up gets the volumes. */
+  original: plannedOriginalSchema.omit({ restoreTo: true, sourceName: true, tags: true }).optional(),
   disks: z.array(
     z.strictObject({
       id: z.string(),

@@ -135,6 +135,28 @@ export const plannedVolumesSchema = z.strictObject({
   availabilityZone: z.string(),
 });
 
+/** The instance that was backed up: all of it stays as it is, but for the volumes that are replaced. */
+export const plannedOriginalSchema = z.strictObject({
+  restoreTo: z.literal('original'),
+  name: z.string(),
+  sourceName: z.string(),
+  instanceId: z.string(),
+  instanceType: z.string(),
+  availabilityZone: z.string(),
+  /** Its volumes that the restored ones take the place of, as they are attached: what an undo puts back. */
+  replaced: z.array(
+    z.strictObject({
+      diskId: diskIdSchema,
+      volumeId: z.string(),
+      deviceName: z.string(),
+      deleteOnTermination: z.boolean(),
+    }),
+  ),
+  /** Of the restored volumes. */
+  tags: tagsSchema,
+  powerOn: z.boolean(),
+});
+
 /** How the disks become volumes, and why so. */
 export const plannedStrategySchema = z.discriminatedUnion('name', [
   z.strictObject({
@@ -191,7 +213,11 @@ export const planSchema = z.strictObject({
   conversion: conversionSchema.default({ kind: 'none' }),
   /** What the chosen strategy is expected to take and cost; absent in plans of before there were estimates. */
   estimate: estimateSchema.optional(),
-  target: z.discriminatedUnion('restoreTo', [plannedTargetSchema, plannedVolumesSchema]),
+  target: z.discriminatedUnion('restoreTo', [
+    plannedTargetSchema,
+    plannedVolumesSchema,
+    plannedOriginalSchema,
+  ]),
   disks: z.array(plannedDiskSchema).min(1),
   /** Disks of the restore point that the request leaves out. */
   excludedDisks: z.array(diskIdSchema),
@@ -204,6 +230,8 @@ export type PlannedDisk = z.infer<typeof plannedDiskSchema>;
 export type PlannedStrategy = z.infer<typeof plannedStrategySchema>;
 export type PlannedTarget = z.infer<typeof plannedTargetSchema>;
 export type Conversion = z.infer<typeof conversionSchema>;
+export type PlannedOriginal = z.infer<typeof plannedOriginalSchema>;
+export type ReplacedVolume = PlannedOriginal['replaced'][number];
 export type PlannedVolumes = z.infer<typeof plannedVolumesSchema>;
 export type LaunchImage = z.infer<typeof launchImageSchema>;
 export type Plan = z.infer<typeof planSchema>;

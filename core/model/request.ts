@@ -210,9 +210,11 @@ export const restoreRequestSchema = z.strictObject({
     .default('auto')
     .describe('How the disks become volumes'),
   restoreTo: z
-    .enum(['new', 'volumes'])
+    .enum(['new', 'volumes', 'original'])
     .default('new')
-    .describe('`new`: an instance; `volumes`: no instance, the restored volumes are left available'),
+    .describe(
+      '`new`: an instance; `volumes`: no instance, the restored volumes are left available; `original`: the instance that was backed up gets them in place of its own, which are kept',
+    ),
   target: targetSchema.prefault({}).describe('What the disks are restored to'),
   disks: z
     .array(diskSchema)

@@ -15,6 +15,7 @@ import { poll } from '../constructs/poll.ts';
 import type { Steps } from '../constructs/steps.ts';
 import { cleanUp, restoreOutcome } from './clean-up.ts';
 import { importMachine, volumesOfImage } from './import-machine.ts';
+import { emptyOriginal } from './original.ts';
 import { DISK, EXECUTION, RESTORE } from './payloads.ts';
 import { prepareTarget } from './prepare-target.ts';
 import { uploadDisks } from './upload-disks.ts';
@@ -98,24 +99,33 @@ function disks(scope: Construct, steps: Steps): IChainable {
     );
 }
 
-/** A target that is launched from the imported image has to wait for it; volumes alone need none. */
+/**
+ * A target that is launched from the imported image has to wait for it; volumes alone need none, and the original is
+ * there: borrowing it shows early whether that is allowed.
+ */
 function target(scope: Construct, steps: Steps): IChainable {
   return new Choice(scope, 'ImageToCome')
     .when(isConversion('import'), new Pass(scope, 'TargetAfterImport'))
     .when(Condition.stringEquals('$.restore.restoreTo', 'volumes'), new Pass(scope, 'NoTarget'))
+    .when(
+      Condition.stringEquals('$.restore.restoreTo', 'original'),
+      steps.task(scope, 'ClaimOriginal', 'claim-original', { payload: RESTORE, result: 'discard' }),
+    )
     .otherwise(prepareTarget(scope, steps));
 }
 
-/** What the volumes come to: the disks of the target, or results by themselves. */
+/** What the volumes come to: the disks of the target or of the original instance, or results by themselves. */
 function together(scope: Construct, steps: Steps): IChainable {
   const handOver = steps.task(scope, 'HandOver', 'hand-over', { payload: RESTORE, result: 'discard' });
   const lifetimes = steps.task(scope, 'SetVolumeLifetimes', 'set-volume-lifetimes', {
     payload: RESTORE,
     result: 'discard',
   });
+  const attach = attachVolumes(scope, steps).next(lifetimes).next(handOver);
   return new Choice(scope, 'AttachNeeded')
     .when(Condition.stringEquals('$.restore.restoreTo', 'volumes'), handOver)
-    .otherwise(attachVolumes(scope, steps).next(lifetimes).next(handOver));
+    .when(Condition.stringEquals('$.restore.restoreTo', 'original'), emptyOriginal(scope, steps).next(attach))
+    .otherwise(attach);
 }
 
 function attachVolumes(scope: Construct, steps: Steps): Chain {

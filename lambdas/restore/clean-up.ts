@@ -10,6 +10,7 @@ import { removeImageImportTask } from './clean-up/image-import-task.ts';
 import { removeImportTask } from './clean-up/import-task.ts';
 import { removeInstance } from './clean-up/instance.ts';
 import { removeOrder } from './clean-up/order.ts';
+import { putOriginalBack } from './clean-up/original.ts';
 import { going, kept, type Removal, type Removing } from './clean-up/removal.ts';
 import { removeSecurityGroup } from './clean-up/security-group.ts';
 import { removeSnapshot } from './clean-up/snapshot.ts';
@@ -33,7 +34,8 @@ const STAGES: readonly Stage[] = [
   { kind: 'image-import-task', remove: removeImageImportTask, waitsFor: [] },
   { kind: 'order', remove: removeOrder, waitsFor: [] },
   { kind: 'instance', remove: removeInstance, waitsFor: [] },
-  { kind: 'volume', remove: removeVolume, waitsFor: ['instance'] },
+  { kind: 'original', remove: putOriginalBack, waitsFor: [] },
+  { kind: 'volume', remove: removeVolume, waitsFor: ['instance', 'original'] },
   { kind: 'image', remove: removeImage, waitsFor: ['image-import-task'] },
   { kind: 'snapshot', remove: removeSnapshot, waitsFor: ['image', 'import-task', 'image-import-task'] },
   { kind: 'security-group', remove: removeSecurityGroup, waitsFor: ['instance'] },

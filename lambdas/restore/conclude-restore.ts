@@ -52,9 +52,13 @@ export const handler = makeStep(inputSchema, async (input) => {
     ...(plan === undefined ? {} : await instanceOf(plan, entries, input)),
     ...(plan === undefined ? {} : await helperOf(plan, entries)),
     volumes: plan === undefined ? [] : volumesOf(plan, entries),
+    ...(plan === undefined ? {} : replacedVolumes(plan, entries)),
     phases: phasesOf({ entries, plan, claim, endedAt }),
     cleanedUp: entries.flatMap(({ kind, resourceId, removedAt }) =>
-      removedAt === undefined || resourceId === undefined ? [] : [{ kind, resourceId }],
+      // An original instance was only given back what it had.
+      removedAt === undefined || resourceId === undefined || kind === 'original'
+        ? []
+        : [{ kind, resourceId }],
     ),
     leftBehind: leftBehind(entries, cleanUpFailure),
     ...(cleanUpFailure === undefined ? {} : { cleanUpProblem: readableCause(cleanUpFailure.Cause) }),
@@ -109,8 +113,9 @@ async function instanceOf(
   entries: readonly LedgerEntry[],
   ending: StepInput,
 ): Promise<Pick<RestoreResult, 'instance'>> {
-  const instanceId = entries.find((entry) => entry.kind === 'instance' && isResult(entry))?.resourceId;
-  if (target.restoreTo !== 'new' || instanceId === undefined) return {};
+  const isInstance = ({ kind }: LedgerEntry): boolean => kind === 'instance' || kind === 'original';
+  const instanceId = entries.find((entry) => isInstance(entry) && isResult(entry))?.resourceId;
+  if (target.restoreTo === 'volumes' || instanceId === undefined) return {};
   const problem = ending.state.startFailure ?? failureOf(ending);
   const instance = await describeInstance({ id: instanceId });
   const state = target.powerOn ? instance?.State?.Name : undefined;
@@ -162,6 +167,22 @@ function volumesOf(plan: Plan, entries: readonly LedgerEntry[]): RestoreResult['
       },
     ];
   });
+}
+
+/** What the original instance had until it was handed over. */
+function replacedVolumes(
+  { target }: Plan,
+  entries: readonly LedgerEntry[],
+): Pick<RestoreResult, 'replacedVolumes'> {
+  if (target.restoreTo !== 'original') return {};
+  if (!entries.some((entry) => entry.kind === 'original' && isResult(entry))) return {};
+  return {
+    replacedVolumes: target.replaced.map(({ diskId, volumeId, deviceName }) => ({
+      diskId,
+      volumeId,
+      deviceName,
+    })),
+  };
 }
 
 function leftBehind(

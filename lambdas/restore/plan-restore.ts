@@ -38,6 +38,8 @@ interface PlannedRestore {
   readonly imageDisks: readonly DiskItem[];
   readonly restoreTo: Plan['target']['restoreTo'];
   readonly launchImage: string;
+  /** Those whose volumes at the original instance are replaced. */
+  readonly replacedDisks: readonly { readonly diskId: string }[];
   readonly powerOn: boolean;
 }
 
@@ -107,9 +109,9 @@ function answerOf({ restoreId, attempt, strategy, conversion, disks, target }: P
     disks: items,
     imageDisks: items.filter(({ becomes }) => becomes === 'image'),
     restoreTo: target.restoreTo,
-    ...(target.restoreTo === 'new'
-      ? { launchImage: target.launchImage.kind, powerOn: target.powerOn }
-      : { launchImage: 'none', powerOn: false }),
+    launchImage: target.restoreTo === 'new' ? target.launchImage.kind : 'none',
+    replacedDisks: target.restoreTo === 'original' ? target.replaced.map(({ diskId }) => ({ diskId })) : [],
+    powerOn: target.restoreTo === 'volumes' ? false : target.powerOn,
   };
 }
 

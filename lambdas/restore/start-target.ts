@@ -1,14 +1,15 @@
 import { StartInstancesCommand } from '@aws-sdk/client-ec2';
 import { ec2 } from '../runtime/ec2.ts';
-import { makeOnce, resourceOf, restoreContextSchema } from '../runtime/ledger.ts';
+import { makeOnce, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { firstPoll } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
+import { targetInstance } from './target/planned.ts';
 
 const entry = { kind: 'start', name: 'target' } as const;
 
 /** Starts the restored instance: the first time that anything of the restored disks runs. */
 export const handler = makeStep(restoreContextSchema, async (context) => {
-  const instanceId = await resourceOf(context, { kind: 'instance', name: 'target' });
+  const instanceId = await targetInstance(context, await readPlan(context));
   await makeOnce({
     context,
     entry,

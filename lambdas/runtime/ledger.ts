@@ -166,11 +166,13 @@ export async function amendEntry(context: RestoreContext, entry: EntryName, mome
   }
 }
 
-/** Notes that what an entry stands for was seen in the state it was made for; the first time counts. */
+/**
+ * Notes that what an entry stands for was seen in the state it was made for; the first time counts. What was not made
+ * by the restore, as an original instance and its volumes, has no such entry, and nothing is noted.
+ */
 export async function markReady(context: RestoreContext, entry: EntryName): Promise<void> {
-  if ((await readEntry(context, entry))?.readyAt === undefined) {
-    await amendEntry(context, entry, { readyAt: now() });
-  }
+  const stored = await readEntry(context, entry);
+  if (stored && stored.readyAt === undefined) await amendEntry(context, entry, { readyAt: now() });
 }
 
 export interface Identity {

@@ -19,15 +19,15 @@ export interface ConversionFacts {
 
 /** Whether VM Import has to make the machine bootable: what was backed up from EC2 boots as it is, and volumes need not. */
 export const needsImport = ({ manifest, request }: Omit<ConversionFacts, 'findings'>): boolean =>
-  request.restoreTo !== 'volumes' && manifest.workload.kind !== 'ec2' && request.target.conversion !== 'none';
+  request.restoreTo === 'new' && manifest.workload.kind !== 'ec2' && request.target.conversion !== 'none';
 
 /** Decides how the machine becomes bootable on EC2, and which of its disks that takes. */
 export function planConversion(
   disks: readonly PlannedDisk[],
   facts: ConversionFacts,
 ): { conversion: Conversion; disks: PlannedDisk[] } {
-  // No instance, nothing to boot: the volumes hold what the disks did.
-  if (facts.request.restoreTo === 'volumes') return { conversion: { kind: 'none' }, disks: [...disks] };
+  // No instance, nothing to boot; or one that boots from such volumes as it is.
+  if (facts.request.restoreTo !== 'new') return { conversion: { kind: 'none' }, disks: [...disks] };
   checkFields(facts);
   if (!needsImport(facts)) {
     checkUnmodified(facts);

@@ -14,12 +14,17 @@ type DiskRequest = RestoreRequest['disks'][number];
 export function planDisks(
   { workload, disks }: Manifest,
   request: RestoreRequest,
-  { rootDeviceName, findings }: { rootDeviceName: string; findings: Findings },
+  {
+    rootDeviceName,
+    takenDeviceNames = [],
+    findings,
+  }: { rootDeviceName: string; takenDeviceNames?: readonly string[] | undefined; findings: Findings },
 ): PlannedDisk[] {
   const inOrder = [...disks].sort((a, b) => a.order - b.order);
   const wishes = new Map<string, DiskRequest>(request.disks.map((disk) => [disk.id, disk]));
   const deviceNames = chooseDeviceNames(inOrder, wishes, {
     rootDeviceName,
+    takenDeviceNames,
     windows: workload.platform === 'windows',
     findings,
   });
@@ -132,10 +137,20 @@ export function* freeDeviceNames(windows: boolean): Generator<string> {
 function chooseDeviceNames(
   disks: readonly ManifestDisk[],
   wishes: ReadonlyMap<string, DiskRequest>,
-  { rootDeviceName, windows, findings }: { rootDeviceName: string; windows: boolean; findings: Findings },
+  {
+    rootDeviceName,
+    takenDeviceNames,
+    windows,
+    findings,
+  }: {
+    rootDeviceName: string;
+    takenDeviceNames: readonly string[];
+    windows: boolean;
+    findings: Findings;
+  },
 ): Map<string, string> {
   const chosen = new Map<string, string>();
-  const taken = new Set([shortName(rootDeviceName)]);
+  const taken = new Set([rootDeviceName, ...takenDeviceNames].map(shortName));
   for (const { id, boot, deviceName } of disks) {
     const wish = wishes.get(id)?.deviceName;
     if (boot) {

@@ -32,7 +32,7 @@ export async function findHelperSubnet({
   }
   if (asked === targetSubnet?.SubnetId) {
     const free = targetSubnet.AvailableIpAddressCount;
-    const isAlone = request.restoreTo === 'volumes';
+    const isAlone = request.restoreTo !== 'new';
     // For a target, none at all is a finding about it.
     if (free === (isAlone ? 0 : 1)) {
       findings.error(

@@ -86,8 +86,12 @@ function rounded(estimate: Estimate): Estimate {
 }
 
 /** What the disks become. */
-function madeOf(target: Plan['target']): Pick<PlanReport, 'target' | 'volumesOnly'> {
+function madeOf(target: Plan['target']): Pick<PlanReport, 'target' | 'volumesOnly' | 'original'> {
   if (target.restoreTo === 'new') return { target: targetReport(target) };
+  if (target.restoreTo === 'original') {
+    const { restoreTo, sourceName, tags, ...original } = target;
+    return { original };
+  }
   const { name, availabilityZone } = target;
   return { volumesOnly: { name, availabilityZone } };
 }

@@ -27,7 +27,7 @@ const temporary = (kind: PlannedResource['kind'], what: string, diskId?: string)
 });
 
 function ofTarget({ target }: Planned): PlannedResource[] {
-  if (target.restoreTo === 'volumes') return [];
+  if (target.restoreTo !== 'new') return [];
   const { launchImage } = target;
   const image =
     launchImage.kind === 'blank'
@@ -97,10 +97,23 @@ function ofConversion({ strategy, conversion }: Planned): PlannedResource[] {
 function ofResult({ target, disks }: Planned): PlannedResource[] {
   const volumes = disks.map((disk): PlannedResource => {
     const end =
-      target.restoreTo === 'new' ? `attached as ${disk.deviceName}` : `left in ${target.availabilityZone}`;
+      target.restoreTo === 'volumes'
+        ? `left in ${target.availabilityZone}`
+        : `attached as ${disk.deviceName}`;
     return { kind: 'volume', what: `${volumeOf(disk)}, ${end}`, diskId: disk.id, role: 'result' };
   });
   if (target.restoreTo === 'volumes') return volumes;
+  if (target.restoreTo === 'original') {
+    const kept = target.replaced.map(
+      ({ diskId, volumeId, deviceName }): PlannedResource => ({
+        kind: 'volume',
+        what: `${volumeId}, until then ${deviceName} of ${target.instanceId}: detached and kept`,
+        diskId,
+        role: 'result',
+      }),
+    );
+    return [...volumes, ...kept];
+  }
   const type = [target.instanceType, ...target.otherInstanceTypes].join(', else ');
   const instance = `"${target.name}", ${type} in ${target.availabilityZone}`;
   const address = target.privateIpAddress === undefined ? '' : ` with ${target.privateIpAddress}`;

@@ -31,6 +31,8 @@ export async function checkWithoutManifest(request: RestoreRequest, findings: Fi
       await planVolumes(facts);
     return;
   }
+  // Everything about it hangs on the machine.
+  if (request.restoreTo === 'original') return;
   const namesSubnet = target.subnetId !== undefined || target.subnetIds !== undefined;
   const subnet = namesSubnet ? await findSubnet(facts) : undefined;
   if (subnet && target.securityGroupIds !== undefined) await findSecurityGroups(facts, subnet);
