@@ -1,15 +1,13 @@
 import type { ImportImageTask } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
-import type { Plan } from '../../core/model/plan.ts';
 import { IMPORTED } from '../../core/model/restore-record.ts';
 import { NotVisible } from '../runtime/aws-errors.ts';
 import { describeImage, describeImportImageTask } from '../runtime/describe.ts';
 import { markReady, type RestoreContext, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
 import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
-import { adoptImage, ImportedImageUnexpected, snapshotsOfDisks } from './import-image/adopt.ts';
+import { adoptImage, requireAsPlanned } from './import-image/adopt.ts';
 import { withAdvice } from './import-image/failures.ts';
-import { plannedTarget } from './target/planned.ts';
 
 const inputSchema = restoreContextSchema.extend({ taskId: z.string().min(1), poll: pollSchema });
 
@@ -35,24 +33,9 @@ async function adopted(context: RestoreContext, task: ImportImageTask): Promise<
   const image = task.ImageId === undefined ? undefined : await describeImage({ id: task.ImageId });
   if (!image) throw new NotVisible(`image ${task.ImageId} of import ${task.ImportTaskId} is not visible yet`);
   if (image.State === 'pending' || image.State === 'transient') return false;
-  const plan = await readPlan(context);
-  const snapshots = snapshotsOfDisks(plan, task, image);
-  await adoptImage(context, { image, snapshots, step: 'check-import-image' });
-  requireLaunchable(plan, image);
+  const imported = { plan: await readPlan(context), task, image };
+  await adoptImage(context, { ...imported, step: 'check-import-image' });
+  requireAsPlanned(imported);
   await markReady(context, { kind: 'image-import-task', name: IMPORTED });
   return true;
-}
-
-/** @throws ImportedImageUnexpected */
-function requireLaunchable(
-  plan: Plan,
-  { ImageId, State, RootDeviceName }: { ImageId?: string; State?: string; RootDeviceName?: string },
-): void {
-  if (State !== 'available') throw new ImportedImageUnexpected(`image ${ImageId} is ${State}`);
-  // The restored root is attached under the name that was planned.
-  const { rootDeviceName } = plannedTarget(plan).launchImage;
-  if (RootDeviceName === rootDeviceName) return;
-  throw new ImportedImageUnexpected(
-    `image ${ImageId} boots from ${RootDeviceName}, not from ${rootDeviceName}`,
-  );
 }

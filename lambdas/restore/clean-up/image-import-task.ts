@@ -3,9 +3,12 @@ import { IMPORTED } from '../../../core/model/restore-record.ts';
 import { describeImage, describeImportImageTask } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import { readPlan } from '../../runtime/ledger.ts';
-import { adoptImage, snapshotsOfDisks } from '../import-image/adopt.ts';
+import { adoptImage, snapshotsOf } from '../import-image/adopt.ts';
 import { cancelImportTask, isOfEntry } from './import-task.ts';
 import { asked, going, gone, notFound, type Removal, type Removing } from './removal.ts';
+
+// An image of a completed import that is still not seen by then was removed by somebody else.
+const IMAGE_SEEN_SECONDS = 900;
 
 /**
  * Ends an import as image. One that completed before it could be cancelled has made an image and snapshots that no step
@@ -29,19 +32,20 @@ export async function removeImageImportTask(removing: Removing): Promise<Removal
   }
 }
 
-async function adoptOrGone({ context, entry, entries }: Removing, task: ImportImageTask): Promise<Removal> {
+async function adoptOrGone(
+  { context, entry, entries, waitedSeconds }: Removing,
+  task: ImportImageTask,
+): Promise<Removal> {
   // The step that saw it complete wrote this last.
   if (entry.readyAt !== undefined) return gone;
   const image = task.ImageId === undefined ? undefined : await describeImage({ id: task.ImageId });
-  const plan = await readPlan(context);
   const known = entries.some(({ kind, name }) => kind === 'image' && name === IMPORTED);
-  if (!image) return known ? gone : going;
-  const snapshots = snapshotsOfDisks(plan, task, image);
-  const isEntered = [...snapshots.keys()].every((diskId) =>
-    entries.some(({ kind, name }) => kind === 'snapshot' && name === diskId),
+  if (!image) return known || waitedSeconds >= IMAGE_SEEN_SECONDS ? gone : going;
+  const isEntered = snapshotsOf(image).every((snapshotId) =>
+    entries.some(({ kind, resourceId }) => kind === 'snapshot' && resourceId === snapshotId),
   );
   if (known && isEntered) return gone;
-  await adoptImage(context, { image, snapshots, step: 'clean-up' });
+  await adoptImage(context, { plan: await readPlan(context), task, image, step: 'clean-up' });
   // The new entries are not among this pass's: look again.
   return going;
 }

@@ -9,8 +9,8 @@ import { LandfallError } from '../../../core/model/errors.ts';
 import type { Plan } from '../../../core/model/plan.ts';
 import { IMPORTED } from '../../../core/model/restore-record.ts';
 import { ec2 } from '../../runtime/ec2.ts';
-import { adoptSnapshot } from '../../runtime/import-task.ts';
-import { makeTagged, type RestoreContext } from '../../runtime/ledger.ts';
+import { makeTagged, type RestoreContext, type Tag } from '../../runtime/ledger.ts';
+import { plannedTarget } from '../target/planned.ts';
 import { plannedImport } from './planned.ts';
 
 /** What VM Import made is not the machine that it was given. */
@@ -18,50 +18,78 @@ export class ImportedImageUnexpected extends LandfallError {
   override readonly name = 'ImportedImageUnexpected';
 }
 
+interface Imported {
+  readonly plan: Plan;
+  readonly task: ImportImageTask;
+  readonly image: Image;
+}
+
 /**
  * Enters image and snapshots of a completed import in the ledger, and tags them as ours: ImportImage tags the task only.
- * The image comes first, which clean-up needs to let go of the snapshots.
+ * The image comes first, which clean-up needs to let go of the snapshots. What cannot be told to be a disk's is entered
+ * too, under a name of its own.
  */
 export async function adoptImage(
   context: RestoreContext,
-  { image, snapshots, step }: { image: Image; snapshots: ReadonlyMap<string, string>; step: string },
+  { step, ...imported }: Imported & { step: string },
 ): Promise<void> {
-  const imageId = image.ImageId ?? '';
+  const imageId = imported.image.ImageId ?? '';
   await makeTagged(
     context,
     { kind: 'image', name: IMPORTED },
-    {
-      resourceId: imageId,
-      step,
-      tag: async (Tags) => {
-        await ec2.send(new CreateTagsCommand({ Resources: [imageId], Tags }));
-      },
-    },
+    { resourceId: imageId, step, tag: (tags) => tagAsOurs(imageId, tags) },
   );
-  for (const [diskId, snapshotId] of snapshots) await adoptSnapshot(context, { diskId, snapshotId, step });
+  const disks = snapshotsOfDisks(imported);
+  for (const [place, resourceId] of snapshotsOf(imported.image).entries()) {
+    const diskId = [...disks].find(([, snapshotId]) => snapshotId === resourceId)?.[0];
+    await makeTagged(
+      context,
+      { kind: 'snapshot', name: diskId ?? `${IMPORTED}:${place}` },
+      { resourceId, diskId, step, tag: (tags) => tagAsOurs(resourceId, tags) },
+    );
+  }
+}
+
+async function tagAsOurs(resourceId: string, Tags: Tag[]): Promise<void> {
+  await ec2.send(new CreateTagsCommand({ Resources: [resourceId], Tags }));
+}
+
+/** Every snapshot of an image. */
+export const snapshotsOf = ({ BlockDeviceMappings = [] }: Image): string[] =>
+  BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []);
+
+/** Holds what VM Import made against the plan. @throws ImportedImageUnexpected */
+export function requireAsPlanned(imported: Imported): void {
+  const { plan, image } = imported;
+  const { ImageId, State, RootDeviceName } = image;
+  const { diskIds } = plannedImport(plan);
+  const disks = snapshotsOfDisks(imported);
+  const root = image.BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === RootDeviceName);
+  const [bootDisk = ''] = diskIds;
+  // The restored root is attached under the name that was planned.
+  const { rootDeviceName } = plannedTarget(plan).launchImage;
+  const missing = diskIds.filter((diskId) => !disks.has(diskId));
+  const problems = [
+    State === 'available' ? [] : `is ${State}`,
+    RootDeviceName === rootDeviceName ? [] : `boots from ${RootDeviceName}, not from ${rootDeviceName}`,
+    missing.length === 0 ? [] : `has no volume of its own for ${missing.join(', ')}`,
+    disks.get(bootDisk) === root?.Ebs?.SnapshotId ? [] : `boots from another disk than ${bootDisk}`,
+  ].flat();
+  if (problems.length === 0) return;
+  throw new ImportedImageUnexpected(`image ${ImageId} ${problems.join('; ')}`);
 }
 
 /**
  * The image's snapshot of every disk that was imported. AWS says nowhere how the disks of an answer relate to those of
- * the request: an object or a description that is told decides, else the order.
- * @throws ImportedImageUnexpected when a disk has no snapshot, two have the same, or the boot disk is not the root
+ * the request: an object or a description that is told decides, else the order. A snapshot is one disk's alone.
  */
-export function snapshotsOfDisks(plan: Plan, task: ImportImageTask, image: Image): Map<string, string> {
-  const { diskIds } = plannedImport(plan);
+function snapshotsOfDisks({ plan, task, image }: Imported): Map<string, string> {
   const details = task.SnapshotDetails ?? [];
   const found = new Map<string, string>();
-  for (const [place, diskId] of diskIds.entries()) {
+  for (const [place, diskId] of plannedImport(plan).diskIds.entries()) {
     const detail = details.find((each) => isOf(each, plan, diskId)) ?? details[place];
-    const mapping = detail && mappingOf(detail, image);
-    const snapshotId = mapping?.Ebs?.SnapshotId;
-    if (snapshotId === undefined || [...found.values()].includes(snapshotId)) {
-      throw new ImportedImageUnexpected(`image ${image.ImageId} has no volume of its own for disk ${diskId}`);
-    }
-    const isRoot = mapping?.DeviceName === image.RootDeviceName;
-    if (isRoot !== (place === 0)) {
-      throw new ImportedImageUnexpected(`image ${image.ImageId} boots from another disk than ${diskIds[0]}`);
-    }
-    found.set(diskId, snapshotId);
+    const snapshotId = detail && mappingOf(detail, image)?.Ebs?.SnapshotId;
+    if (snapshotId !== undefined && ![...found.values()].includes(snapshotId)) found.set(diskId, snapshotId);
   }
   return found;
 }
