@@ -9,6 +9,7 @@ import { planDisks } from './disks.ts';
 import { settleEncryption } from './encryption.ts';
 import type { Findings } from './findings.ts';
 import { chooseLaunchImage } from './launch-image.ts';
+import { atOriginal, findOriginal, planOriginal, withLifetimesOf } from './original.ts';
 import { planTarget } from './target.ts';
 import { checkTargetQuotas } from './target-quota.ts';
 
@@ -29,20 +30,25 @@ export async function decide(
   request: RestoreRequest,
   { findings, compare }: { findings: Findings; compare: 'all' | 'as-needed' },
 ): Promise<Decision> {
-  const manifest = withoutExcludedDisks(asAsked(located, request), request, findings);
-  const { workload } = manifest;
+  const asked = withoutExcludedDisks(asAsked(located, request), request, findings);
+  const { workload } = asked;
+  const original = await findOriginal({ manifest: asked, request, findings });
+  const manifest = original ? atOriginal(asked, original) : asked;
   const launchImage = await launchImageFor({ manifest, request, findings });
-  const rootDeviceName = launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
-  const wished = planDisks(manifest, request, { rootDeviceName, findings });
-  const wanted = await settleEncryption(wished, { request, findings });
-  const { conversion, disks } = planConversion(wanted, { manifest, request, findings });
-  const { target, subnet } = await planTarget({
-    workload,
-    request,
-    launchImage,
-    disks,
+  const rootDeviceName =
+    original?.rootDeviceName ?? launchImage?.rootDeviceName ?? workload.rootDeviceName ?? '/dev/sda1';
+  const planned = planDisks(manifest, request, {
+    rootDeviceName,
+    takenDeviceNames: original?.keptDeviceNames,
     findings,
   });
+  const wished = original ? withLifetimesOf(original, planned) : planned;
+  const wanted = await settleEncryption(wished, { request, findings });
+  const { conversion, disks } = planConversion(wanted, { manifest, request, findings });
+  const facts = { workload, request, launchImage, disks, findings };
+  const { target, subnet } = await (request.restoreTo === 'original'
+    ? planOriginal(original, { workload, request })
+    : planTarget(facts));
   const targetRunner = await checkTargetQuotas(target, { disks, findings });
   const choice = await chooseStrategy(
     {
@@ -59,10 +65,10 @@ export async function decide(
   return { target, conversion, choice };
 }
 
-/** Volumes alone need none. */
+/** Only a new instance needs one. */
 async function launchImageFor(facts: ConversionFacts): Promise<LaunchImage | undefined> {
   const { manifest, request, findings } = facts;
-  if (request.restoreTo === 'volumes') return undefined;
+  if (request.restoreTo !== 'new') return undefined;
   if (needsImport(facts)) return importedImage(facts);
   checkBootMode(facts);
   return await chooseLaunchImage(manifest.workload, request, findings);
