@@ -1,7 +1,13 @@
 import { Aws } from 'aws-cdk-lib';
 import { type Conditions, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
-import { TAG, TEMPORARY_ROLES, type TemporaryRole } from '../core/model/restore-record.ts';
+import {
+  ORIGIN_TAG,
+  ORIGINAL_TAG,
+  TAG,
+  TEMPORARY_ROLES,
+  type TemporaryRole,
+} from '../core/model/restore-record.ts';
 
 export interface PermissionsOptions {
   readonly controlBucket: IBucket;
@@ -38,6 +44,11 @@ const ofRole = (...roles: (TemporaryRole | 'result')[]): Conditions => ({
   StringEquals: { [`aws:ResourceTag/${TAG.role}`]: roles.length === 1 ? roles[0] : roles },
 });
 const ofAnyTemporaryRole = ofRole(...TEMPORARY_ROLES);
+/** Only for the instance that a restore has borrowed, and its own volumes. */
+const borrowed: Conditions = { Null: { [`aws:ResourceTag/${ORIGINAL_TAG.borrowedBy}`]: 'false' } };
+const taggedOnlyAs = (...keys: string[]): Conditions => ({
+  'ForAllValues:StringEquals': { 'aws:TagKeys': keys },
+});
 const createdBy = (action: string): Conditions => ({ StringEquals: { 'ec2:CreateAction': action } });
 
 const snapshots = sharedArn('snapshot/*');
@@ -81,9 +92,20 @@ const useKeysDirectly = (): PolicyStatement[] => {
   ];
 };
 
+/** What was borrowed is nobody's any more. */
+const giveBack = (): PolicyStatement =>
+  allow(['ec2:DeleteTags'], [instances, volumes], { ...borrowed, ...taggedOnlyAs(ORIGINAL_TAG.borrowedBy) });
+
 /** Run again after it was cut off, it finds some of them as results already. */
 const turnIntoResult = (): PolicyStatement[] => [
-  describe('DescribeInstances'),
+  describe('DescribeInstances', 'DescribeVolumes'),
+  allow(['ec2:CreateTags'], [instances], {
+    ...borrowed,
+    ...taggedOnlyAs(TAG.restore, TAG.role, ORIGIN_TAG.restorePoint),
+    StringEquals: { [`aws:RequestTag/${TAG.role}`]: 'result' },
+  }),
+  allow(['ec2:CreateTags'], [volumes], { ...borrowed, ...taggedOnlyAs('Name', ORIGINAL_TAG.replacedBy) }),
+  giveBack(),
   allow(['ec2:CreateTags', 'ec2:DeleteTags'], [instances, volumes, interfaces], {
     ...ofRole('temporary', 'result'),
     'ForAllValues:StringEquals': { 'aws:TagKeys': [TAG.role, TAG.expires] },
@@ -310,7 +332,21 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       describe('DescribeInstances'),
       allow(['ec2:DetachVolume'], [instances, volumes], ofRole('temporary')),
     ],
-    'attach-volume': [allow(['ec2:AttachVolume'], [instances, volumes], ofRole('temporary')), ...useKeys()],
+    'claim-original': [
+      describe('DescribeInstances'),
+      // It may be any instance, and gets nothing but a tag that takes no right from anybody.
+      allow(['ec2:CreateTags'], [instances, volumes], {
+        Null: { [`aws:RequestTag/${ORIGINAL_TAG.borrowedBy}`]: 'false' },
+        ...taggedOnlyAs(ORIGINAL_TAG.borrowedBy),
+      }),
+    ],
+    'stop-original': [describe('DescribeInstances'), allow(['ec2:StopInstances'], [instances], borrowed)],
+    'detach-original-volume': [allow(['ec2:DetachVolume'], [instances, volumes], borrowed)],
+    'attach-volume': [
+      allow(['ec2:AttachVolume'], [instances, volumes], ofRole('temporary')),
+      allow(['ec2:AttachVolume'], [instances], borrowed),
+      ...useKeys(),
+    ],
     'check-attachment': [describe('DescribeVolumes')],
     'configure-target': [
       describe('DescribeInstances', 'DescribeIamInstanceProfileAssociations'),
@@ -332,6 +368,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     ],
     'set-volume-lifetimes': [
       allow(['ec2:ModifyInstanceAttribute'], [instances, volumes], ofRole('temporary')),
+      allow(['ec2:ModifyInstanceAttribute'], [instances], borrowed),
     ],
     'hand-over': turnIntoResult(),
     'start-target': [allow(['ec2:StartInstances'], [instances], ofRole('result')), ...useKeys()],
@@ -350,6 +387,16 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       ),
       onHelperFolders('orders.json', 's3:DeleteObject'),
       allow(['ec2:TerminateInstances'], [instances], ofAnyTemporaryRole),
+      // Puts an original instance back to what it was; it deletes nothing of that.
+      allow(['ec2:StopInstances', 'ec2:StartInstances'], [instances], borrowed),
+      allow(
+        ['ec2:AttachVolume', 'ec2:DetachVolume', 'ec2:ModifyInstanceAttribute'],
+        [instances, volumes],
+        borrowed,
+      ),
+      allow(['ec2:DetachVolume'], [volumes], ofRole('temporary')),
+      giveBack(),
+      ...useKeys(),
       allow(['ec2:DeleteVolume'], [volumes], ofRole('temporary')),
       allow(['ec2:DeleteSnapshot'], [snapshots], ofRole('temporary')),
       allow(['ec2:DeregisterImage'], [images], ofRole('temporary')),
