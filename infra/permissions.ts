@@ -203,8 +203,9 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       ...useKeys(),
     ],
     'import-image': [
-      // The image, and the snapshots it makes, get no tags on creation; those it takes may be any of the restore's.
-      allow(['ec2:ImportImage'], [images, snapshots]),
+      // The image gets no tags on creation; the snapshots are those that it is made of.
+      allow(['ec2:ImportImage'], [images]),
+      allow(['ec2:ImportImage'], [snapshots], ofRole('temporary')),
       allow(['ec2:ImportImage'], [imageImportTasks], asOurs),
       tagOnCreate('ImportImage', imageImportTasks),
       allow(['iam:PassRole'], [options.importRoleArn], {
