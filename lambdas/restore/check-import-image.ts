@@ -4,7 +4,7 @@ import { IMPORTED } from '../../core/model/restore-record.ts';
 import { NotVisible } from '../runtime/aws-errors.ts';
 import { describeImage, describeImportImageTask } from '../runtime/describe.ts';
 import { markReady, type RestoreContext, readPlan, restoreContextSchema } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
+import { nextShare, pollSchema, unseen } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { adoptImage, requireAsPlanned } from './import-image/adopt.ts';
 import { withAdvice } from './import-image/failures.ts';
@@ -23,7 +23,12 @@ export const handler = makeStep(inputSchema, async ({ taskId, poll, ...context }
   // The task may be completed before the image can be launched.
   const status = told === 'completed' && !isAdopted ? 'updating' : told;
   const message = `import ${taskId} is ${status}: ${task?.StatusMessage ?? 'no message'}`;
-  return { status, message: hasFailed(status) ? withAdvice(message) : message, taskId, poll: nextPoll(poll) };
+  return {
+    status,
+    message: hasFailed(status) ? withAdvice(message) : message,
+    taskId,
+    poll: nextShare(poll),
+  };
 });
 
 const hasFailed = (status: string): boolean => ['deleting', 'deleted', 'error', 'cancelled'].includes(status);

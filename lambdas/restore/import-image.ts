@@ -48,5 +48,6 @@ export const handler = makeStep(restoreContextSchema, async (context) => {
     const named = nameAwsError(error);
     throw named instanceof AwsRefused ? new AwsRefused(withAdvice(named.message), { cause: error }) : error;
   });
-  return { taskId, poll: firstPoll(30, 120) };
+  // Up to half an hour, when it has taken ten hours: each look is 9 of the 25,000 events of the execution's history.
+  return { taskId, poll: firstPoll(30, 1_800) };
 });
