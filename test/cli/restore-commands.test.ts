@@ -103,6 +103,28 @@ describe('restore to EC2', () => {
     }
   });
 
+  test('to volumes alone: follows them, and tells which they are', async () => {
+    const { exitCode, stdout, stderr } = await cli([
+      ...[
+        'restore',
+        '--workload',
+        'web01',
+        '--strategy',
+        'upload',
+        '--restore-id',
+        'alone',
+        '--volumes-only',
+      ],
+      ...['--zone', 'us-east-1c', '--exclude-disk', 'data', '--name-suffix', ' copy'],
+    ]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toMatch(/^machine: restored$/m);
+    expect(stdout).toMatch(/^disks {10}1, .*, without data, as asked$/m);
+    expect(stdout).toMatch(/^restored to {4}volumes alone, "web01 copy" in us-east-1c$/m);
+    expect(stdout).toMatch(/^root {2}vol-[0-9a-f]{17} {2}available in us-east-1c {2}1 GiB/m);
+    expect(stdout).not.toMatch(/^instance /m);
+  });
+
   test('prints one JSON event a line', async () => {
     const { exitCode, stdout } = await restore('--json', '--workload', 'web01', '--no-power-on');
     expect(exitCode).toBe(0);
