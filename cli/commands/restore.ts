@@ -34,6 +34,9 @@ Examples:
   # no instance, only its volumes, in a zone
   $ landfall restore --workload web01 --volumes-only --zone us-east-1b
 
+  # back onto the machine itself, which keeps its id and addresses; its volumes are exchanged
+  $ landfall restore --workload web01 --original
+
   # large disks, in a hurry: a helper appliance writes them at the full speed of EBS
   $ landfall restore --workload web01 --strategy helper --subnet subnet-0b9c8d7e6f5a41302
 

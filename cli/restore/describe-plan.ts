@@ -90,7 +90,17 @@ function costLines({ phases, costs, costUsd }: Estimate): string[] {
   ];
 }
 
-function targetLines({ target, volumesOnly }: PlanReport): string[] {
+function targetLines({ target, volumesOnly, original }: PlanReport): string[] {
+  if (original) {
+    const { instanceId, name, instanceType, availabilityZone, replaced, powerOn } = original;
+    return [
+      factLine('original', `${instanceId}, "${name}", ${instanceType} in ${availabilityZone}`),
+      ...replaced.map(({ diskId, volumeId, deviceName }) =>
+        factLine('replaced', `${volumeId} (${deviceName}) by disk ${diskId}; detached and kept`),
+      ),
+      powerLine(powerOn),
+    ];
+  }
   if (volumesOnly) {
     const { name, availabilityZone } = volumesOnly;
     return [factLine('volumes alone', `"${name}" in ${availabilityZone}, left available; no instance`)];
@@ -107,9 +117,12 @@ function targetLines({ target, volumesOnly }: PlanReport): string[] {
     ...(target.keyName === undefined ? [] : [factLine('key pair', target.keyName)]),
     ...(target.iamInstanceProfile === undefined ? [] : [factLine('profile', target.iamInstanceProfile)]),
     factLine('launch image', launchImage),
-    factLine('power', target.powerOn ? 'started, its status checks are waited for' : 'left stopped'),
+    powerLine(target.powerOn),
   ];
 }
+
+const powerLine = (powerOn: boolean): string =>
+  factLine('power', powerOn ? 'started, its status checks are waited for' : 'left stopped');
 
 const AFTERWARDS = { result: 'remains', record: 'remains', temporary: 'removed' } as const;
 

@@ -1,5 +1,5 @@
 import type { HelperReport } from '../../core/model/helper.ts';
-import type { Plan, PlannedVolumes } from '../../core/model/plan.ts';
+import type { Plan } from '../../core/model/plan.ts';
 import { describeFinding } from '../../core/model/request.ts';
 import {
   type Claim,
@@ -96,7 +96,7 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['strategy', plan && `${plan.strategy.name}: ${plan.strategy.reason}`],
     ...helperFacts(plan?.strategy),
     ['disks', plan && `${plan.disks.length}, ${formatBytes(bytes ?? 0)}${leftOut(plan)}`],
-    ['restored to', plan?.target.restoreTo === 'volumes' ? volumesAlone(plan.target) : undefined],
+    ['restored to', plan && placeOf(plan)],
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],
     ['took', startedAt && endedAt && formatDuration(secondsBetween(startedAt, endedAt))],
@@ -108,8 +108,17 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
 const leftOut = ({ excludedDisks }: Plan): string =>
   excludedDisks.length === 0 ? '' : `, without ${excludedDisks.join(', ')}, as asked`;
 
-const volumesAlone = ({ name, availabilityZone }: PlannedVolumes): string =>
-  `volumes alone, "${name}" in ${availabilityZone}`;
+/** Where it is no new instance. */
+function placeOf({ target }: Plan): string | undefined {
+  switch (target.restoreTo) {
+    case 'new':
+      return undefined;
+    case 'volumes':
+      return `volumes alone, "${target.name}" in ${target.availabilityZone}`;
+    case 'original':
+      return `the instance that was backed up, ${target.instanceId} in ${target.availabilityZone}`;
+  }
+}
 
 function stateOf({ execution, result }: Pick<RestoreStory, 'execution' | 'result'>): string | undefined {
   if (execution?.status === 'RUNNING') return 'running';
@@ -164,7 +173,10 @@ function volumeLines({ result }: Pick<RestoreStory, 'result'>): string[] {
     note === undefined ? [] : `${diskId}: ${note}`,
   );
   const header = ['DISK', 'VOLUME', isAlone ? 'STATE' : 'DEVICE', 'SIZE', 'DISK SIZE'];
-  return [...renderTable(header, rows), ...notes];
+  const replaced = (result.replacedVolumes ?? []).map(
+    ({ diskId, volumeId, deviceName }) => `${diskId}: ${volumeId} was ${deviceName} until then, and is kept`,
+  );
+  return [...renderTable(header, rows), ...notes, ...replaced];
 }
 
 function errorLines(story: RestoreStory): string[] {

@@ -67,7 +67,8 @@ function machinePhase({ execution, plan, entries }: Observation): string {
       ? 'finish'
       : 'bring in disks';
   }
-  const target = entries.find(({ kind, name }) => kind === 'instance' && name === 'target');
+  const wanted = plan.target.restoreTo === 'original' ? 'original' : 'instance';
+  const target = entries.find(({ kind, name }) => kind === wanted && name === 'target');
   if (target === undefined) return 'bring in disks';
   if (target.removedAt) return 'clean up';
   if (target.handedOverAt) return plan.target.powerOn ? 'start and check' : 'finish';
@@ -75,9 +76,16 @@ function machinePhase({ execution, plan, entries }: Observation): string {
     entries.some(({ kind, name }) => kind === 'attachment' && name === id),
   );
   if (isAttaching) return 'attach disks';
+  if (plan.target.restoreTo === 'original') return originalPhase(entries);
   // The last that is done to the target before its disks come.
   const isStopped = entries.some(({ kind, name }) => kind === 'volume' && name === 'placeholder-root');
   return isStopped ? 'wait for disks' : 'launch and stop';
+}
+
+/** Up to its new disks. */
+function originalPhase(entries: readonly LedgerEntry[]): string {
+  if (entries.some(({ kind }) => kind === 'detachment')) return 'detach old disks';
+  return entries.some(({ kind }) => kind === 'stop') ? 'stop' : 'runs on, until the disks are there';
 }
 
 /**

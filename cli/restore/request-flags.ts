@@ -23,6 +23,7 @@ export interface RequestFlags extends TargetFlags, DiskFlags {
   readonly repository?: string;
   readonly strategy?: string;
   readonly volumesOnly?: boolean;
+  readonly original?: boolean;
   readonly keepOnFailure?: boolean;
   readonly reason?: string;
   readonly helperType?: string;
@@ -98,7 +99,7 @@ function merge(
       restoreId: flags.restoreId,
       repository: flags.repository,
       strategy: flags.strategy,
-      restoreTo: flags.volumesOnly ? 'volumes' : undefined,
+      restoreTo: flags.volumesOnly ? 'volumes' : flags.original ? 'original' : undefined,
       reason: flags.reason,
       onFailure: flags.keepOnFailure ? 'keep' : undefined,
     }),

@@ -30,6 +30,7 @@ export const requestShape = {
   restoreId: z.string().optional(),
   strategy: z.string().optional(),
   volumesOnly: z.boolean().optional(),
+  original: z.boolean().optional(),
   name: z.string().optional(),
   namePrefix: z.string().optional(),
   nameSuffix: z.string().optional(),
@@ -71,6 +72,12 @@ export function addRequestOptions(command: Command): Command {
       new Option('--strategy <strategy>', 'how disks become volumes; default: auto').choices(STRATEGIES),
     )
     .option('--volumes-only', 'make no instance: leave the restored volumes available')
+    .addOption(
+      new Option(
+        '--original',
+        'make no instance: exchange the volumes of the one that was backed up, and keep its old ones',
+      ).conflicts('volumesOnly'),
+    )
     .option('--exclude-disk <id>', 'leave a disk out; may be repeated', collect)
     .option('--name <name>', 'name of the instance; default: the machine’s')
     .option('--name-prefix <text>', 'put before the machine’s name')

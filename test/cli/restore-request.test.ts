@@ -129,6 +129,13 @@ test('flags for names, places, addresses, metadata and single disks become field
   });
 });
 
+test('the instance that was backed up is asked for with --original', () => {
+  expect(input({ original: true })).toEqual({
+    restorePoint: { workload: 'not-known-yet' },
+    restoreTo: 'original',
+  });
+});
+
 test('a flag takes the place of what says the same in the request file', () => {
   const file = {
     target: {

@@ -287,6 +287,31 @@ describe('the story of a restore', () => {
     );
   });
 
+  test('to the instance that was backed up, whose old volumes are kept', () => {
+    const original = {
+      restoreTo: 'original',
+      name: 'web01',
+      sourceName: 'web01',
+      instanceId: 'i-1',
+      instanceType: 'm6i.large',
+      availabilityZone: 'us-east-1b',
+      replaced: [],
+      tags: {},
+      powerOn: true,
+    };
+    const lines = describeRestore({
+      ...STORY,
+      plan: planSchema.parse({ ...STORY.plan, target: original }),
+      result: resultSchema.parse({
+        ...STORY.result,
+        restoreTo: 'original',
+        replacedVolumes: [{ diskId: 'root', volumeId: 'vol-old', deviceName: '/dev/xvda' }],
+      }),
+    });
+    expect(lines).toContain('restored to    the instance that was backed up, i-1 in us-east-1b');
+    expect(lines).toContain('root: vol-old was /dev/xvda until then, and is kept');
+  });
+
   test('that is still going on is told from the ledger', () => {
     const lines = describeRestore({ ...STORY, result: undefined, execution: execution() });
     expect(lines).toContain('state          running');
