@@ -7,7 +7,9 @@ const restorePointSelectorSchema = z
   .union([
     z.string().transform(checked<string, RestorePointId>(parseRestorePointId)),
     z.strictObject({
-      workload: workloadNameSchema,
+      workload: workloadNameSchema.describe(
+        'Name of the machine in the repository, 1 to 128 of A-Z a-z 0-9 . _ -',
+      ),
       at: z
         .union([z.literal('latest'), z.iso.datetime()])
         .default('latest')
@@ -103,7 +105,13 @@ const targetSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Key pair shown with the instance; the restored disks keep their own keys'),
-  iamInstanceProfile: z.string().min(1).optional().describe('Name of an instance profile; default: none'),
+  iamInstanceProfile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Name of an instance profile; the stack must be deployed with -c instanceProfileRoles=ARN[,ARN…] of the roles it may pass; default: none',
+    ),
   imageId: awsId('ami')
     .optional()
     .describe('Image to launch from before the root volume is swapped; default: chosen by the plan'),
@@ -129,7 +137,7 @@ const targetSchema = z.strictObject({
 export const volumeTypeSchema = z.enum(['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard']);
 
 const diskSchema = z.strictObject({
-  id: diskIdSchema.describe('Id of a disk in the restore point'),
+  id: diskIdSchema.describe('Id of a disk in the restore point, 1 to 64 of A-Z a-z 0-9 . _ -'),
   exclude: z
     .boolean()
     .default(false)
@@ -162,7 +170,7 @@ const diskSchema = z.strictObject({
     .max(300)
     .optional()
     .describe(
-      'MiB/s, 100 to 300, at which EBS brings in a volume’s blocks from its snapshot, for a price; without it, as they are read. Strategy helper needs none',
+      'MiB/s, 100 to 300, at which EBS brings in a volume’s blocks from its snapshot, for a price; where EC2 refuses it, the volume is made without and the result says so. Without it, as they are read. Strategy helper needs none',
     ),
   deviceName: z
     .string()
@@ -198,7 +206,9 @@ export const restoreRequestSchema = z.strictObject({
     .string()
     .transform(checked<string, RestoreId>(parseRestoreId))
     .optional()
-    .describe('Names the restore; default: the execution’s name'),
+    .describe(
+      'Names the restore, 1 to 64 of A-Z a-z 0-9 _ -; a second execution with the same one is its next attempt; default: the execution’s name',
+    ),
   restorePoint: restorePointSelectorSchema,
   repository: z
     .string()
