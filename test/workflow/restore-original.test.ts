@@ -95,7 +95,7 @@ const request = (restorePoint: string, more: object = {}) => ({
   ...more,
 });
 
-/** Starts a restore to a new machine under faults, and waits for its end. */
+/** Restores to a machine of its own under faults. */
 async function underFaults(rules: FaultRule[], more: object = {}) {
   const instanceId = await runMachine();
   const restorePoint = await backUpOf(instanceId);
@@ -344,7 +344,7 @@ describe('a restore to the original that fails', () => {
     expect(again.cause).toContain('restore kept-for-inspection has borrowed instance');
   });
 
-  it('takes no instance whose volumes have changed since the plan', async () => {
+  it('takes no instance that is gone since the plan', async () => {
     const instanceId = await runMachine();
     const restorePoint = await backUpOf(instanceId);
     const held = bench.region.faults.add({
@@ -417,7 +417,7 @@ describe('the plan of a restore to the original', () => {
     expect(await refused(nameless)).toContain('does not say which instance web01 was');
   });
 
-  it('refuses an instance of an Auto Scaling group, and one that has no room for tags', async () => {
+  it('refuses an instance that has no room for its tags', async () => {
     const instanceId = await runMachine();
     const restorePoint = await backUpOf(instanceId);
     const Tags = Array.from({ length: 46 }, (_, index) => ({ Key: `tag${index}`, Value: '' }));

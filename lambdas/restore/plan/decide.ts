@@ -9,7 +9,8 @@ import { planDisks } from './disks.ts';
 import { settleEncryption } from './encryption.ts';
 import type { Findings } from './findings.ts';
 import { chooseLaunchImage } from './launch-image.ts';
-import { atOriginal, findOriginal, planOriginal, withLifetimesOf } from './original.ts';
+import { findOriginal, planOriginal } from './original.ts';
+import { atOriginal, withLifetimesOf } from './original-devices.ts';
 import { planTarget } from './target.ts';
 import { checkTargetQuotas } from './target-quota.ts';
 

@@ -1,20 +1,17 @@
 import { DescribeInstanceTypesCommand, type Instance, type Subnet, type Tag } from '@aws-sdk/client-ec2';
-import type { Manifest, ManifestDisk } from '../../../core/model/manifest.ts';
-import type { PlannedDisk, PlannedOriginal, ReplacedVolume } from '../../../core/model/plan.ts';
+import type { Manifest } from '../../../core/model/manifest.ts';
+import type { PlannedOriginal } from '../../../core/model/plan.ts';
 import { type RestoreRequest, shown } from '../../../core/model/request.ts';
 import { ORIGIN_TAG, ORIGINAL_TAG, TAG, TEMPORARY_ROLES } from '../../../core/model/restore-record.ts';
 import { describeInstance, describeSubnet, describeVolumes } from '../../runtime/describe.ts';
 import { ec2 } from '../../runtime/ec2.ts';
 import type { Findings } from './findings.ts';
 import { sourceNameOf } from './names.ts';
+import { devicesOf, type OriginalDevices } from './original-devices.ts';
 
 /** The instance that was backed up, as it is now. */
-export interface Original {
+export interface Original extends OriginalDevices {
   readonly instance: Instance;
-  readonly rootDeviceName: string;
-  readonly replaced: readonly ReplacedVolume[];
-  /** Names of devices whose volumes stay. */
-  readonly keptDeviceNames: readonly string[];
 }
 
 interface OriginalFacts {
@@ -47,7 +44,7 @@ export async function findOriginal(facts: OriginalFacts): Promise<Original | und
   }
   const { instanceId } = source;
   const instance = await describeInstance({ id: instanceId });
-  const problem = whyNot(instance, { id: instanceId, restoreId: request.restoreId });
+  const problem = whyNotOriginal(instance, { id: instanceId, restoreId: request.restoreId });
   if (!instance || problem) {
     findings.error(FIELD, 'original', problem?.problem ?? '', problem?.fix ?? OTHERWISE);
     return undefined;
@@ -89,8 +86,8 @@ interface Problem {
   readonly fix: string;
 }
 
-/** Why its volumes cannot be replaced. */
-function whyNot(
+/** Why the volumes of an instance cannot be replaced; undefined where they can. */
+export function whyNotOriginal(
   instance: Instance | undefined,
   { id, restoreId }: { id: string; restoreId: string | undefined },
 ): Problem | undefined {
@@ -165,77 +162,6 @@ async function warnOfStop(instance: Instance, findings: Findings): Promise<void>
   }
 }
 
-/** Which of its volumes are the disks' now, by id, by being the root, or by the device's name. */
-function devicesOf(
-  { InstanceId, RootDeviceName = '', BlockDeviceMappings = [] }: Instance,
-  { manifest, findings }: OriginalFacts,
-): Omit<Original, 'instance'> {
-  const attached = BlockDeviceMappings.flatMap(({ DeviceName, Ebs }) =>
-    DeviceName !== undefined && Ebs?.VolumeId !== undefined
-      ? [
-          {
-            deviceName: DeviceName,
-            volumeId: Ebs.VolumeId,
-            deleteOnTermination: Ebs.DeleteOnTermination ?? false,
-          },
-        ]
-      : [],
-  );
-  const byId = new Map(
-    manifest.disks.flatMap((disk) => {
-      const found = attached.find(({ deviceName, volumeId }) =>
-        disk.boot ? deviceName === RootDeviceName : volumeId === disk.volume?.volumeId,
-      );
-      return found ? [[disk.id, found] as const] : [];
-    }),
-  );
-  const known = new Set([...byId.values()].map(({ volumeId }) => volumeId));
-  const replaced = manifest.disks.flatMap((disk): ReplacedVolume[] => {
-    const found =
-      byId.get(disk.id) ??
-      attached.find(
-        ({ deviceName, volumeId }) =>
-          deviceName === disk.deviceName && deviceName !== RootDeviceName && !known.has(volumeId),
-      );
-    return found ? [{ diskId: disk.id, ...found }] : [];
-  });
-  for (const { diskId, volumeId, deviceName } of replaced) {
-    warnOfOther(
-      manifest.disks.find(({ id }) => id === diskId),
-      { volumeId, deviceName, findings },
-    );
-  }
-  const gone = new Set(replaced.map(({ volumeId }) => volumeId));
-  const kept = attached.filter(({ volumeId }) => !gone.has(volumeId));
-  for (const { volumeId, deviceName } of kept) {
-    findings.warning(
-      FIELD,
-      'original',
-      `${volumeId} is none of the disks that are restored: it stays attached to ${InstanceId} as ${deviceName}, as it is`,
-      'Detach it first where it is not to be there',
-    );
-  }
-  return {
-    rootDeviceName: RootDeviceName,
-    replaced,
-    keptDeviceNames: kept.map(({ deviceName }) => deviceName),
-  };
-}
-
-function warnOfOther(
-  disk: ManifestDisk | undefined,
-  { volumeId, deviceName, findings }: { volumeId: string; deviceName: string; findings: Findings },
-): void {
-  const backedUp = disk?.volume?.volumeId;
-  if (backedUp === undefined || backedUp === volumeId) return;
-  findings.warning(
-    FIELD,
-    'original',
-    `disk ${disk?.id} was volume ${backedUp}; ${volumeId}, which is attached as ${deviceName} now, is replaced`,
-    'Exclude the disk where that is not meant',
-  );
-}
-
 /** What a restore adds: on the instance whose it is and of which restore point, on its volumes which replaced them. */
 async function checkTags({ instance, replaced }: Original, findings: Findings): Promise<void> {
   const ids = replaced.map(({ volumeId }) => volumeId);
@@ -262,26 +188,6 @@ async function checkTags({ instance, replaced }: Original, findings: Findings): 
       `Remove some of the tags of ${id}`,
     );
   }
-}
-
-/** The disks under the names they have at the instance, in place of those of the restore point. */
-export function atOriginal(manifest: Manifest, { replaced, rootDeviceName }: Original): Manifest {
-  const names = new Map<string, string>(replaced.map(({ diskId, deviceName }) => [diskId, deviceName]));
-  return {
-    ...manifest,
-    disks: manifest.disks.map((disk) => {
-      const deviceName = disk.boot ? rootDeviceName : (names.get(disk.id) ?? disk.deviceName);
-      return deviceName === undefined ? disk : { ...disk, deviceName };
-    }),
-  };
-}
-
-/** Which of the volumes end with the instance: as those that they replace. */
-export function withLifetimesOf({ replaced }: Original, disks: readonly PlannedDisk[]): PlannedDisk[] {
-  return disks.map((disk) => {
-    const before = replaced.find(({ diskId }) => diskId === disk.id);
-    return before ? { ...disk, deleteOnTermination: before.deleteOnTermination } : disk;
-  });
 }
 
 /** What the plan says of the instance, and where it is; nothing where the findings say why not. */
