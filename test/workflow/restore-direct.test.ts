@@ -289,6 +289,24 @@ describe('a snapshot that is not the disk', () => {
     );
   }
 
+  it.each(['StartSnapshot', 'PutSnapshotBlock', 'CompleteSnapshot'])(
+    'leaves nothing when %s is refused',
+    async (operation) => {
+      const restorePoint = await bench.backUp([root]);
+      const before = await bench.inventory();
+      const refused = bench.region.faults.add({
+        service: 'ebs',
+        operation,
+        action: { kind: 'error', code: 'ValidationException', message: 'refused by the test' },
+      });
+      const { status, error, cause } = await bench.restore(request(restorePoint));
+      expect(refused.hits).toBe(1);
+      expect({ status, error }).toEqual({ status: 'FAILED', error: 'AwsRefused' });
+      expect(cause).toContain('refused by the test');
+      expect((await bench.inventory()).filter((id) => !before.includes(id))).toEqual([]);
+    },
+  );
+
   it('is deleted while it is pending, when the restore is stopped', async () => {
     const restorePoint = await bench.backUp([root]);
     const before = await bench.inventory();
