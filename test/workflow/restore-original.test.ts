@@ -7,8 +7,9 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
-import { StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { DescribeExecutionCommand, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { planReportSchema } from '../../core/model/plan-report.ts';
 import type { FaultRule } from '../../local/faults.ts';
 import { describeInstance } from '../support/compare-restores.ts';
 import {
@@ -115,65 +116,62 @@ const refusal = { kind: 'error', code: 'InvalidParameterValue', message: 'refuse
 const by = (step: string) => ({ caller: bench.functionOf(step) });
 
 describe('a restore to the original instance', () => {
-  it.each(['direct', 'upload'])(
-    'by strategy %s gives it back its disks, and keeps what they were',
-    async (strategy) => {
-      const instanceId = await runMachine();
-      const restorePoint = await backUpOf(instanceId);
-      const before = await look(instanceId);
-      const had = await bench.inventory();
-      const name = `back-by-${strategy}`;
-      const { result, cause } = await bench.restore(request(restorePoint, { strategy }), name);
-      expect(cause).toBeUndefined();
-      const volumeOf = (disk: string) => result?.volumes.find(({ diskId }) => diskId === disk)?.volumeId;
-      const old = (device: string) => String(before.devices.find(([each]) => each === device)?.[1]);
-      expect(result).toMatchObject({
-        outcome: 'restored',
-        restoreTo: 'original',
-        instance: { instanceId, name: 'web01 of Ann', instanceType: 'm6i.large', started: 'running' },
-        replacedVolumes: [
-          { diskId: 'root', volumeId: old('/dev/xvda'), deviceName: '/dev/xvda' },
-          { diskId: 'data', volumeId: old('/dev/sdf'), deviceName: '/dev/sdf' },
-        ],
-        leftBehind: [],
-      });
+  it('gives it back its disks, and keeps what they were', async () => {
+    const instanceId = await runMachine();
+    const restorePoint = await backUpOf(instanceId);
+    const before = await look(instanceId);
+    const had = await bench.inventory();
+    const name = 'back-to-ann';
+    const { result, cause } = await bench.restore(request(restorePoint), name);
+    expect(cause).toBeUndefined();
+    const volumeOf = (disk: string) => result?.volumes.find(({ diskId }) => diskId === disk)?.volumeId;
+    const old = (device: string) => String(before.devices.find(([each]) => each === device)?.[1]);
+    expect(result).toMatchObject({
+      outcome: 'restored',
+      restoreTo: 'original',
+      instance: { instanceId, name: 'web01 of Ann', instanceType: 'm6i.large', started: 'running' },
+      replacedVolumes: [
+        { diskId: 'root', volumeId: old('/dev/xvda'), deviceName: '/dev/xvda' },
+        { diskId: 'data', volumeId: old('/dev/sdf'), deviceName: '/dev/sdf' },
+      ],
+      leftBehind: [],
+    });
 
-      const after = await look(instanceId);
-      expect(after).toMatchObject({
-        state: 'running',
-        interface: before.interface,
-        address: before.address,
-        // Both as before: EC2 itself would say false for what is attached later.
-        devices: [
-          ['/dev/sdf', volumeOf('data'), 'attached', true],
-          ['/dev/xvda', volumeOf('root'), 'attached', true],
-        ],
-      });
-      expect(after.tags).toEqual(
-        [
-          ...(before.tags ?? []),
-          `landfall:restore=${name}`,
-          `landfall:restore-point=${restorePoint}`,
-          'landfall:role=result',
-        ].sort(),
-      );
-      expect(await isRestored(await bench.volumeFile(volumeOf('root')), root)).toBe(true);
-      expect(await isRestored(await bench.volumeFile(volumeOf('data')), data)).toBe(true);
+    const after = await look(instanceId);
+    expect(after).toMatchObject({
+      state: 'running',
+      interface: before.interface,
+      address: before.address,
+      // Both as before: EC2 itself would say false for what is attached later.
+      devices: [
+        ['/dev/sdf', volumeOf('data'), 'attached', true],
+        ['/dev/xvda', volumeOf('root'), 'attached', true],
+      ],
+    });
+    expect(after.tags).toEqual(
+      [
+        ...(before.tags ?? []),
+        `landfall:restore=${name}`,
+        `landfall:restore-point=${restorePoint}`,
+        'landfall:role=result',
+      ].sort(),
+    );
+    expect(await isRestored(await bench.volumeFile(volumeOf('root')), root)).toBe(true);
+    expect(await isRestored(await bench.volumeFile(volumeOf('data')), data)).toBe(true);
 
-      const kept = await volumesOf([old('/dev/xvda'), old('/dev/sdf')]);
-      expect(kept.map((volume) => volume?.State)).toEqual(['available', 'available']);
-      for (const [index, disk] of ['root', 'data'].entries()) {
-        const tags = tagsOf(kept[index]?.Tags);
-        const words = `^web01 of Ann ${disk} \\(replaced by landfall restore ${name} at \\d{4}-\\d\\d-\\d\\dT.*Z\\)$`;
-        expect(tags.Name).toMatch(new RegExp(words));
-        expect(tags).toMatchObject({ 'landfall:replaced-by': name });
-        expect(tags).not.toHaveProperty('landfall:borrowed-by');
-      }
-      const made = (await bench.inventory()).filter((id) => !had.includes(id));
-      expect(made).toEqual([volumeOf('root'), volumeOf('data')].map(String).sort());
-      expect(had.every((id) => !made.includes(id))).toBe(true);
-    },
-  );
+    const kept = await volumesOf([old('/dev/xvda'), old('/dev/sdf')]);
+    expect(kept.map((volume) => volume?.State)).toEqual(['available', 'available']);
+    for (const [index, disk] of ['root', 'data'].entries()) {
+      const tags = tagsOf(kept[index]?.Tags);
+      const words = `^web01 of Ann ${disk} \\(replaced by landfall restore ${name} at \\d{4}-\\d\\d-\\d\\dT.*Z\\)$`;
+      expect(tags.Name).toMatch(new RegExp(words));
+      expect(tags).toMatchObject({ 'landfall:replaced-by': name });
+      expect(tags).not.toHaveProperty('landfall:borrowed-by');
+    }
+    const made = (await bench.inventory()).filter((id) => !had.includes(id));
+    expect(made).toEqual([volumeOf('root'), volumeOf('data')].map(String).sort());
+    expect(had.every((id) => !made.includes(id))).toBe(true);
+  });
 
   it('lets it run until the disks are ashore, and shuts its system down in the orderly way', async () => {
     const instanceId = await runMachine();
@@ -390,6 +388,42 @@ describe('a restore to the original that is stopped', () => {
 });
 
 describe('the plan of a restore to the original', () => {
+  it('tells what is replaced, and what remains', async () => {
+    const instanceId = await runMachine();
+    const [data, root] = (await look(instanceId)).devices;
+    const { executionArn = '' } = await bench.sfn.send(
+      new StartExecutionCommand({
+        stateMachineArn: bench.outputs.PlanStateMachineArn,
+        input: JSON.stringify(request(await backUpOf(instanceId))),
+      }),
+    );
+    const end = async () => await bench.sfn.send(new DescribeExecutionCommand({ executionArn }));
+    await expect.poll(async () => (await end()).status, { timeout: 20_000 }).toBe('SUCCEEDED');
+    const report = planReportSchema.parse(JSON.parse((await end()).output ?? ''));
+    expect(report).toMatchObject({
+      possible: true,
+      original: {
+        instanceId,
+        name: 'web01 of Ann',
+        powerOn: true,
+        replaced: [
+          { diskId: 'root', volumeId: root?.[1], deviceName: '/dev/xvda', deleteOnTermination: true },
+          { diskId: 'data', volumeId: data?.[1], deviceName: '/dev/sdf', deleteOnTermination: true },
+        ],
+      },
+    });
+    expect(report.target).toBeUndefined();
+    const remains = report.resources.filter(({ role }) => role === 'result');
+    expect(remains.map(({ kind, diskId }) => `${kind} of ${diskId}`)).toEqual([
+      ...['volume of root', 'volume of data'],
+      ...['volume of root', 'volume of data'],
+    ]);
+    // It is stopped on the way.
+    expect(report.findings.map(({ problem }) => problem)).toEqual([
+      expect.stringContaining('gets another public address'),
+    ]);
+  });
+
   const refused = async (restorePoint: string, more: object = {}) => {
     const before = await bench.inventory();
     const { status, error, cause } = await bench.restore(request(restorePoint, more));
