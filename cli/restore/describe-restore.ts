@@ -1,3 +1,4 @@
+import { tellEstimate } from '../../core/model/estimate.ts';
 import type { HelperReport } from '../../core/model/helper.ts';
 import type { Plan } from '../../core/model/plan.ts';
 import { describeFinding } from '../../core/model/request.ts';
@@ -100,9 +101,17 @@ function factLines({ restoreId, attempt, execution, plan, result }: RestoreStory
     ['reason', plan?.reason ?? result?.reason],
     ['started', startedAt],
     ['took', startedAt && endedAt && formatDuration(secondsBetween(startedAt, endedAt))],
+    ['estimate', plan?.estimate && tellEstimate(plan.estimate)],
+    ['bootable', bootableAfter(result)],
   ];
   const lines = facts.flatMap(([name, value]) => (value ? `${name.padEnd(14)} ${value}` : []));
   return [...lines, ...(plan?.warnings ?? []).map((warning) => `warning        ${describeFinding(warning)}`)];
+}
+
+/** What of the whole the estimate is about. */
+function bootableAfter(result: RestoreResult | undefined): string | undefined {
+  const seconds = result?.measured?.bootableSeconds;
+  return seconds === undefined ? undefined : `after ${formatDuration(seconds)}`;
 }
 
 const leftOut = ({ excludedDisks }: Plan): string =>

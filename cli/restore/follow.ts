@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tellEstimate } from '../../core/model/estimate.ts';
 import { describeFinding } from '../../core/model/request.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CommandError, Interrupted } from '../errors.ts';
@@ -68,17 +69,20 @@ export async function followRestore(following: Following): Promise<RestoreStory>
   }
 }
 
-/** Prints an event for whatever is new: warnings of the plan, a line that has changed its phase or its bytes. */
+/** Prints an event for whatever is new: the plan's strategy and warnings, a line that has changed its phase or its bytes. */
 function makeEventTeller({
   host,
   json,
   display,
 }: Pick<Following, 'host' | 'json'> & { display: ProgressDisplay }) {
-  let toldWarnings = false;
+  let toldPlan = false;
   const told = new Map<string, string>();
   return ({ plan }: Observation, lines: readonly ProgressLine[]) => {
-    if (plan !== undefined && !toldWarnings) {
-      toldWarnings = true;
+    if (plan !== undefined && !toldPlan) {
+      toldPlan = true;
+      if (json) printJson(host, { event: 'planned', ...plan.strategy, estimate: plan.estimate });
+      else if (plan.estimate && !host.isQuiet)
+        display.note(`Strategy ${plan.strategy.name}: ${tellEstimate(plan.estimate)}.`);
       for (const warning of plan.warnings) {
         if (json) printJson(host, { event: 'warning', ...warning });
         else display.note(`Warning: ${describeFinding(warning)}`);

@@ -36,3 +36,15 @@ export function tellUsd(usd: number): string {
   if (usd < 0.005) return 'under $0.01';
   return usd < 100 ? `$${usd.toFixed(2)}` : `$${Math.round(usd).toLocaleString('en-US')}`;
 }
+
+/** What is expected, in half a sentence. The times are AWS's, wherever the restore is rehearsed. */
+export function tellEstimate({
+  bootableSeconds,
+  fullSpeedSeconds,
+  costUsd,
+}: Pick<Estimate, 'bootableSeconds' | 'fullSpeedSeconds' | 'costUsd'>): string {
+  const bootable = tellDuration(bootableSeconds);
+  const full = tellDuration(fullSpeedSeconds);
+  const later = full === bootable ? '' : ` (at full speed after ${full})`;
+  return `on AWS bootable after about ${bootable}${later}, for about ${tellUsd(costUsd)}`;
+}

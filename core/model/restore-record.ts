@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { estimateSchema } from './estimate.ts';
 import { diskReportSchema } from './helper.ts';
 
 /*
@@ -145,6 +146,14 @@ export const resultSchema = z.strictObject({
       endedAt: z.iso.datetime().optional(),
     }),
   ),
+  /** What the plan expected of time and cost, and what it took; absent where the plan made no estimate. */
+  measured: z
+    .strictObject({
+      estimate: estimateSchema.pick({ bootableSeconds: true, fullSpeedSeconds: true, costUsd: true }),
+      /** Until it was handed over, ready to be started; absent where it never was. */
+      bootableSeconds: z.number().nonnegative().optional(),
+    })
+    .optional(),
   cleanedUp: z.array(z.strictObject({ kind: ledgerKindSchema, resourceId: z.string() })),
   leftBehind: z.array(
     z.strictObject({ kind: ledgerKindSchema, resourceId: z.string().optional(), because: z.string() }),

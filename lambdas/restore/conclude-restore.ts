@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { helperReportSchema, reportKey } from '../../core/model/helper.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import {
+  type Claim,
   ENDS_WITH_OTHERS,
   type LedgerEntry,
   phasesOf,
@@ -54,6 +55,7 @@ export const handler = makeStep(inputSchema, async (input) => {
     volumes: plan === undefined ? [] : volumesOf(plan, entries),
     ...(plan === undefined ? {} : replacedVolumes(plan, entries)),
     phases: phasesOf({ entries, plan, claim, endedAt }),
+    ...(plan === undefined ? {} : measuredBy(plan, claim)),
     cleanedUp: entries.flatMap(({ kind, resourceId, removedAt }) =>
       // An original instance was only given back what it had.
       removedAt === undefined || resourceId === undefined || kind === 'original'
@@ -103,6 +105,24 @@ function factsOf(
     restoreTo: plan.target.restoreTo,
     startedAt: plan.startedAt,
     ...(plan.reason === undefined ? {} : { reason: plan.reason }),
+  };
+}
+
+/** The plan's estimate beside what it took. */
+function measuredBy(
+  { estimate, startedAt }: Plan,
+  { handedOverAt }: Pick<Claim, 'handedOverAt'>,
+): Pick<RestoreResult, 'measured'> {
+  if (estimate === undefined) return {};
+  const { bootableSeconds, fullSpeedSeconds, costUsd } = estimate;
+  // Two clocks: that of Step Functions and a Lambda's.
+  const took =
+    handedOverAt === undefined ? undefined : Math.max(0, Date.parse(handedOverAt) - Date.parse(startedAt));
+  return {
+    measured: {
+      estimate: { bootableSeconds, fullSpeedSeconds, costUsd },
+      ...(took === undefined ? {} : { bootableSeconds: took / 1_000 }),
+    },
   };
 }
 

@@ -82,6 +82,9 @@ describe('restore to EC2', () => {
     expect(stdout).toMatch(/^restore {8}story, attempt 1\nstate {10}restored\n/);
     expect(stdout).toMatch(/^instance i-[0-9a-f]{17} "web01" \(t3\.small, us-east-1[abc]\): running/m);
     expect(stderr).toMatch(/^machine: restored$/m);
+    expect(stderr).toMatch(/^Strategy upload: on AWS bootable after about \d+ min, for about \$0\.\d\d\.$/m);
+    expect(stdout).toMatch(/^estimate {7}on AWS bootable after about \d+ min/m);
+    expect(stdout).toMatch(/^bootable {7}after \d/m);
     expect(stderr).toMatch(/^Warning: target\.securityGroupIds = nothing: /m);
 
     // Told again afterwards, by restoreId, execution name and ARN.

@@ -94,6 +94,12 @@ describe('the plan of a good request', () => {
     const { report } = await plan(request);
     const { result, cause: why } = await bench.restore(request);
     expect(result?.outcome, why).toBe('restored');
+    const { estimate } = report.strategies.find(({ name }) => name === 'upload') ?? {};
+    expect(result?.measured?.estimate.bootableSeconds).toBeCloseTo(estimate?.bootableSeconds ?? 0, 0);
+    expect(result?.measured?.estimate.costUsd).toBeCloseTo(estimate?.costUsd ?? 0, 3);
+    const { startedAt = '', phases = [] } = result ?? {};
+    const handedOver = phases.find(({ phase }) => phase === 'hand over')?.startedAt ?? '';
+    expect(result?.measured?.bootableSeconds).toBe((Date.parse(handedOver) - Date.parse(startedAt)) / 1_000);
     const made = [...(result?.cleanedUp ?? []).map(({ kind }) => kind)].sort();
     // What ends with another thing is not removed by itself: the RAW objects with their bucket.
     const planned = report.resources
