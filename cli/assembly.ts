@@ -54,6 +54,8 @@ const exists = async (path: string): Promise<boolean> =>
 async function build(signal?: AbortSignal): Promise<string> {
   const fresh = join(ASSEMBLIES_FOLDER, 'new');
   const before = await digestOfSources();
+  // The sources have changed since they were asked for, into what another process has built.
+  if (await exists(assemblyFolder(before))) return assemblyFolder(before);
   await rm(fresh, { recursive: true, force: true });
   await synthesise(fresh, signal);
   // Somebody is writing code meanwhile: what was built is of neither digest for certain.

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { InvalidId, parseRestoreId, type RestoreId } from '../../core/model/ids.ts';
 import { type Plan, planSchema } from '../../core/model/plan.ts';
 import type { PlanReport } from '../../core/model/plan-report.ts';
-import { planKey } from '../../core/model/restore-record.ts';
+import { claimKey, claimSchema, planKey } from '../../core/model/restore-record.ts';
 import { claimRestore } from '../runtime/claim.ts';
 import { readRecord, writeRecord } from '../runtime/control-bucket.ts';
 import { makeStep } from '../runtime/step.ts';
@@ -52,8 +52,26 @@ interface PlannedRestore {
 export const handler = makeStep(
   inputSchema,
   async (input): Promise<PlannedRestore | PlanReport> =>
-    input.dryRun ? reportOf(await lookAt(input.request, { compare: 'all' })) : await planRestore(input),
+    input.dryRun ? await tryPlan(input) : await planRestore(input),
 );
+
+async function tryPlan({ request }: StepInput): Promise<PlanReport> {
+  const looked = await lookAt(request, { compare: 'all' });
+  await checkUnclaimed(looked.request?.restoreId, looked.findings);
+  return reportOf(looked);
+}
+
+/** A restore would find out when it claims its id; a dry run only looks. */
+async function checkUnclaimed(restoreId: RestoreId | undefined, findings: Findings): Promise<void> {
+  const claim = restoreId && (await readRecord(claimKey(restoreId), claimSchema))?.value;
+  if (!claim || claim.state === 'closed') return;
+  findings.error(
+    'restoreId',
+    restoreId,
+    `is ${claim.state} in ${claim.executionArn}`,
+    'Wait until that has ended, end it with "landfall cancel", or choose another restoreId',
+  );
+}
 
 async function planRestore(input: StepInput): Promise<PlannedRestore> {
   const looked = await lookAt(input.request, { compare: 'as-needed' });

@@ -151,6 +151,28 @@ describe('everything that is wrong with a request', () => {
     expect(lines).toHaveLength(errors.length);
   });
 
+  it('is told of a restoreId that another restore holds', async () => {
+    const held = bench.region.faults.add({
+      service: 's3',
+      operation: 'CreateBucket',
+      action: { kind: 'hold' },
+    });
+    const request = { ...good(), strategy: 'upload', restoreId: 'taken' };
+    const executionArn = await bench.start(request, 'taken-1');
+    await expect.poll(() => held.holding, { timeout: 20_000 }).toBe(1);
+    const { report } = await plan(request);
+    expect(report.findings).toContainEqual({
+      severity: 'error',
+      field: 'restoreId',
+      value: 'taken',
+      problem: `is open in ${executionArn}`,
+      fix: 'Wait until that has ended, end it with "landfall cancel", or choose another restoreId',
+    });
+    held.release();
+    await bench.ended(executionArn);
+    expect(fieldsOf((await plan(request)).report)).not.toContain('restoreId');
+  });
+
   it('is told as far as it hangs on nothing else where the restore point is not there', async () => {
     const { report } = await plan({
       restorePoint: { workload: 'nobody' },
