@@ -276,21 +276,24 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
       readReports(),
     ],
     'attach-to-helper': [
+      describe('DescribeInstances', 'DescribeVolumes'),
       allow(['ec2:AttachVolume'], [instances], ofRole('helper')),
       allow(['ec2:AttachVolume'], [volumes], ofRole('temporary')),
       ...useKeys(),
     ],
-    'check-helper-attachments': [describe('DescribeVolumes')],
+    'check-helper-attachments': [describe('DescribeInstances', 'DescribeVolumes')],
     'order-helper': [
       onHelperFolders('orders.json', 's3:PutObject'),
       onHelperFolders('disks/*', 's3:GetObject', 's3:PutObject'),
     ],
     'detach-from-helper': [
+      describe('DescribeInstances', 'DescribeVolumes'),
       allow(['ec2:DetachVolume'], [instances], ofRole('helper')),
       allow(['ec2:DetachVolume'], [volumes], ofRole('temporary')),
     ],
     'retire-helper': [
       onHelperFolders('orders.json', 's3:DeleteObject'),
+      describe('DescribeInstances'),
       allow(['ec2:TerminateInstances'], [instances], ofRole('helper')),
     ],
     'create-launch-volume': [
@@ -344,6 +347,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
     'stop-original': [describe('DescribeInstances'), allow(['ec2:StopInstances'], [instances], borrowed)],
     'detach-original-volume': [allow(['ec2:DetachVolume'], [instances, volumes], borrowed)],
     'attach-volume': [
+      describe('DescribeInstances', 'DescribeVolumes'),
       allow(['ec2:AttachVolume'], [instances, volumes], ofRole('temporary')),
       allow(['ec2:AttachVolume'], [instances], borrowed),
       ...useKeys(),

@@ -20,6 +20,8 @@ const SIZINGS: Readonly<Record<string, Sizing>> = {
   'create-zero-object': { timeoutSeconds: 300, memoryMiB: 1_024 },
   // CompleteMultipartUpload may take minutes for thousands of parts.
   'complete-disk-upload': { timeoutSeconds: 360, memoryMiB: 512 },
+  // Five types, one after another, each for as long as EC2 may take to answer.
+  'launch-helper': { timeoutSeconds: 180, memoryMiB: 512 },
   'plan-restore': { timeoutSeconds: 120, memoryMiB: 1_024 },
   'clean-up': { timeoutSeconds: 300, memoryMiB: 512 },
 };

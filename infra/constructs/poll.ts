@@ -27,6 +27,8 @@ export interface PollOptions {
   readonly exit?: { readonly statuses: readonly string[]; readonly next: IChainable };
   /** Counted in the seconds the loop has waited. */
   readonly deadlineSeconds: number;
+  /** Where to go on when the deadline has passed; without it the loop fails. */
+  readonly late?: IChainable;
   /** Names the errors: `<error>Failed`, `<error>TimedOut`, `<error>StatusUnknown`. */
   readonly error: string;
 }
@@ -55,7 +57,7 @@ export function poll(scope: Construct, steps: Steps, options: PollOptions): Chai
   const ready = new Pass(scope, `${name}Ready`);
   const decide = new Choice(scope, `${name}Outcome`)
     .when(status(options.ready), ready)
-    .when(timedOut, fail('TimedOut'))
+    .when(timedOut, options.late ?? fail('TimedOut'))
     .when(status(options.waiting), wait)
     .otherwise(fail('StatusUnknown'));
   if (options.failed.length > 0) decide.when(status(options.failed), fail('Failed'));

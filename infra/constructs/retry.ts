@@ -67,6 +67,18 @@ export const RETRY = {
     maxDelay: Duration.minutes(5),
     jitterStrategy: JitterType.NONE,
   },
+  /**
+   * Room in the quota of vCPUs that machines of others take: it frees itself soon, or somebody has to have it raised. What
+   * waits holds up what is made already, so about an hour.
+   */
+  launchQuota: {
+    errors: ['QuotaReached'],
+    interval: Duration.seconds(30),
+    backoffRate: 1.5,
+    maxAttempts: 16,
+    maxDelay: Duration.minutes(5),
+    jitterStrategy: JitterType.NONE,
+  },
   /** Capacity comes and goes within minutes, or does not: about an hour. */
   capacity: {
     errors: ['InsufficientCapacity'],

@@ -91,7 +91,7 @@ function launchTarget(scope: Construct, steps: Steps): Chain {
     steps.task(scope, 'LaunchTarget', 'launch-target', {
       payload: RESTORE,
       result: '$.target',
-      retry: ['capacity'],
+      retry: ['capacity', 'launchQuota'],
     }),
   )
     .next(

@@ -160,7 +160,11 @@ function attachVolumes(scope: Construct, steps: Steps): Chain {
 function startTarget(scope: Construct, steps: Steps): IChainable {
   const payload = { ...RESTORE, 'instanceId.$': '$.start.instanceId' };
   return steps
-    .task(scope, 'StartTarget', 'start-target', { payload: RESTORE, result: '$.start', retry: ['capacity'] })
+    .task(scope, 'StartTarget', 'start-target', {
+      payload: RESTORE,
+      result: '$.start',
+      retry: ['capacity', 'launchQuota'],
+    })
     .next(
       poll(scope, steps, {
         check: 'check-instance',

@@ -19,6 +19,7 @@ import { DISK, RESTORE } from './payloads.ts';
  *
  *   the data: each wait is a twentieth of what was waited, 5 to 600 seconds; 1,105 looks                   10,000
  *   ten other loops of this branch, each for its whole half hour at up to 30 seconds; 66 looks              6,000
+ *   the ends of two helpers that hang, each for four hours at up to 2 minutes; 130 looks                    2,300
  *   three Maps, twice: 6 · 60 · 7                                                                           2,500
  *   attaching to the target, 60 · (7 + 2 · 9), and a dozen looks at each of the other branch's six loops    2,200
  *
@@ -28,6 +29,8 @@ import { DISK, RESTORE } from './payloads.ts';
 // EC2 takes 5 attachments, detachments or volumes a second on end, 50 at first (EC2 API throttling).
 const DISKS_AT_ONCE = 10;
 const HALF_HOUR_SECONDS = 1_800;
+// EC2 may keep an instance whose system or host hangs shutting down for hours.
+const TERMINATION_DEADLINE_SECONDS = 4 * 3_600;
 // For both helpers together: what writes for longer than that outlives the restore itself.
 const DATA_DEADLINE_SECONDS = 7 * 86_400;
 // Never reached on AWS, where a helper that has not reported counts as silent long before.
@@ -48,13 +51,13 @@ export function writeWithHelper(scope: Construct, steps: Steps): IChainable {
   const launch = steps.task(scope, 'LaunchHelper', 'launch-helper', {
     payload: { ...RESTORE, 'generation.$': '$.generation.number' },
     result: '$.helper',
-    retry: ['capacity'],
+    retry: ['capacity', 'launchQuota'],
   });
   const replaceable = new Choice(scope, 'HelperReplaceable');
   launch
     .next(createEmptyVolumes(scope, steps))
     .next(waitForHelper(scope, steps, replaceable))
-    .next(attachToHelper(scope, steps))
+    .next(attachToHelper(scope, steps, replaceable))
     .next(writeDisks(scope, steps, replaceable))
     .next(detachFromHelper(scope, steps))
     .next(retireHelper(scope, steps));
@@ -112,7 +115,13 @@ function waitForHelper(scope: Construct, steps: Steps, replace: IChainable): Cha
   );
 }
 
-function attachToHelper(scope: Construct, steps: Steps): Chain {
+function attachToHelper(scope: Construct, steps: Steps, replace: IChainable): Chain {
+  // What is known of the helper now is what the look at its volumes has told.
+  const lost = new Pass(scope, 'HelperLostWhileAttaching', {
+    inputPath: '$.volumes',
+    resultPath: '$.helper',
+  });
+  lost.next(replace);
   const attach = forEachDisk(scope, 'AttachAllToHelper').itemProcessor(
     steps.task(scope, 'AttachToHelper', 'attach-to-helper', {
       payload: { ...DISK, ...OF_HELPER },
@@ -127,6 +136,7 @@ function attachToHelper(scope: Construct, steps: Steps): Chain {
       ready: ['attached'],
       waiting: ['attaching', 'not-visible-yet'],
       failed: ['detaching', 'detached', 'busy', 'missing'],
+      exit: { statuses: ['lost'], next: lost },
       deadlineSeconds: HALF_HOUR_SECONDS,
       error: 'HelperAttachment',
     }),
@@ -169,8 +179,26 @@ function detachFromHelper(scope: Construct, steps: Steps): Chain {
     }),
   );
   return Chain.start(detach).next(
-    checkVolumes(scope, steps, { suffix: 'Detached', at: '$.volumes', error: 'HelperDetachment' }),
+    checkVolumes(scope, steps, {
+      suffix: 'Detached',
+      at: '$.volumes',
+      error: 'HelperDetachment',
+      late: freeVolumes(scope, steps),
+    }),
   );
+}
+
+/**
+ * The disks are written, flushed and closed, but EC2 does not let go of one: the end of the helper frees it, and that is
+ * better than to undo them.
+ */
+function freeVolumes(scope: Construct, steps: Steps): IChainable {
+  return steps
+    .task(scope, 'RetireHelperToFreeVolumes', 'retire-helper', {
+      payload: { ...HELPER, because: 'lost' },
+      result: '$.helper',
+    })
+    .next(checkVolumes(scope, steps, { suffix: 'LetGo', at: '$.helper', error: 'HelperDetachment' }));
 }
 
 /** The disks are written and detached: a helper that does not go is no reason to undo them. Clean-up tries again. */
@@ -196,7 +224,10 @@ function replaceHelper(
   });
   secondHelper
     .next(
-      steps.task(scope, 'RetireHelperToReplace', 'retire-helper', { payload: HELPER, result: '$.helper' }),
+      steps.task(scope, 'RetireHelperToReplace', 'retire-helper', {
+        payload: { ...HELPER, because: 'lost' },
+        result: '$.helper',
+      }),
     )
     .next(
       poll(scope, steps, {
@@ -207,7 +238,7 @@ function replaceHelper(
         ready: ['terminated', 'missing'],
         waiting: ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'not-visible-yet'],
         failed: [],
-        deadlineSeconds: HALF_HOUR_SECONDS,
+        deadlineSeconds: TERMINATION_DEADLINE_SECONDS,
         error: 'HelperTermination',
       }),
     )
@@ -224,7 +255,17 @@ function replaceHelper(
 function checkVolumes(
   scope: Construct,
   steps: Steps,
-  { suffix, at, error }: { suffix?: 'Detached' | 'Freed'; at: `$.${string}`; error: string },
+  {
+    suffix,
+    at,
+    error,
+    late,
+  }: {
+    suffix?: 'Detached' | 'Freed' | 'LetGo';
+    at: `$.${string}`;
+    error: string;
+    late?: IChainable;
+  },
 ): Chain {
   const isNew = suffix === undefined;
   return poll(scope, steps, {
@@ -235,8 +276,9 @@ function checkVolumes(
     ready: ['available'],
     waiting: ['creating', 'not-visible-yet', ...(isNew ? [] : ['in-use'])],
     failed: ['error', 'deleting', 'deleted', 'missing', ...(isNew ? ['in-use'] : [])],
-    deadlineSeconds: HALF_HOUR_SECONDS,
+    deadlineSeconds: suffix === 'LetGo' ? TERMINATION_DEADLINE_SECONDS : HALF_HOUR_SECONDS,
     error,
+    ...(late === undefined ? {} : { late }),
   });
 }
 

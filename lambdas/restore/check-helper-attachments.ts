@@ -1,10 +1,10 @@
 import { LandfallError } from '../../core/model/errors.ts';
-import { describeVolumes } from '../runtime/describe.ts';
+import { describeInstance, describeVolumes } from '../runtime/describe.ts';
 import { markReady, readPlan } from '../runtime/ledger.ts';
-import { nextPoll, pollSchema, unseen } from '../runtime/poll.ts';
+import { nextPoll, pollSchema, unseen, withReason } from '../runtime/poll.ts';
 import { makeStep } from '../runtime/step.ts';
 import { requireAttachedAs } from './attach/attachment.ts';
-import { attachmentName, helperContextSchema, helperDeviceName } from './helper/planned.ts';
+import { attachmentName, hasEnded, helperContextSchema, helperDeviceName } from './helper/planned.ts';
 import { aboutKey, type DiskVolume, furthest, writtenVolumes } from './volume/of-disks.ts';
 
 /** A restored volume would be deleted together with the helper. */
@@ -16,7 +16,10 @@ const inputSchema = helperContextSchema.extend({ poll: pollSchema });
 
 const WORST_FIRST = ['missing', 'detached', 'detaching', 'busy', 'not-visible-yet', 'attaching', 'attached'];
 
-/** Looks at the attachments of all disks to the helper in one call, before a byte is written. */
+/**
+ * Looks at the attachments of all disks to the helper in one call, before a byte is written. `lost`: the helper has ended,
+ * and nothing will come to it any more.
+ */
 export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll, ...context }) => {
   const plan = await readPlan(context);
   const volumes = await writtenVolumes(context, plan);
@@ -41,8 +44,17 @@ export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll
       ),
     );
   }
+  const next = { instance, instanceId, poll: nextPoll(poll) };
+  if (status !== 'attached') {
+    const helper = await describeInstance({ id: instanceId });
+    const state = helper?.State?.Name ?? unseen(poll);
+    if (state === 'missing' || (helper && hasEnded(state))) {
+      const message = withReason(`helper ${instanceId} is ${state}`, helper?.StateReason?.Message);
+      return { status: 'lost', message, ...next };
+    }
+  }
   const message = last ? messageOf(last, instanceId) : 'the plan has no disks';
-  return { status, message, instance, instanceId, poll: nextPoll(poll) };
+  return { status, message, ...next };
 });
 
 function messageOf(

@@ -44,6 +44,9 @@ const CONSOLE_CHARACTERS = 4_000;
 const SECOND_LOOK_HEARTBEATS = 2;
 const SECOND_LOOK_LEAST_SECONDS = 5;
 
+// What the helper says of a device is trouble of its host, or of the way to the volume: another helper may not have it.
+const HOST_FAILURES = new Set(['DeviceNotFound', 'DeviceFailed']);
+
 const LOST = new Set(['shutting-down', 'terminated', 'stopping', 'stopped', 'missing']);
 
 /**
@@ -56,7 +59,11 @@ export const handler = makeStep(inputSchema, async ({ instance, instanceId, poll
   const stored = await newestReport(reportKey(folderOf(plan, instanceId)));
   const report = stored?.value;
   const next = { instance, instanceId, poll: nextShare(poll) };
-  if (report?.state === 'failed' && report.error) throw new FailedInHelper(instanceId, report.error);
+  if (report?.state === 'failed' && report.error) {
+    const failure = new FailedInHelper(instanceId, report.error);
+    if (!HOST_FAILURES.has(failure.name)) throw failure;
+    return { status: 'lost', message: `${failure.message} (${failure.name})`, ...next };
+  }
   if (report?.state === 'done') {
     // What is flushed and read back stays so, whatever becomes of the helper now.
     requireAllDone(plan, instanceId, report);
@@ -128,5 +135,7 @@ async function isReportLate({
 /** With what the instance's console says in the end: the only word there is of one that never reported. */
 async function withConsole(message: string, instanceId: string): Promise<string> {
   const told = await consoleOutput(instanceId, CONSOLE_CHARACTERS);
-  return told === undefined ? message : `${message} Its console ends: ${told}`;
+  return told === undefined
+    ? message
+    : `${message.replace(/[.?]?$/, (end) => end || '.')} Its console ends: ${told}`;
 }

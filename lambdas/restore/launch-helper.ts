@@ -75,6 +75,8 @@ function launchSettings(
     ],
     MetadataOptions: { HttpEndpoint: 'enabled', HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
     InstanceInitiatedShutdownBehavior: 'terminate',
+    // Recovered, it would boot again with restored disks attached.
+    MaintenanceOptions: { AutoRecovery: 'disabled' },
     BlockDeviceMappings: [
       {
         DeviceName: helper.imageRootDeviceName,

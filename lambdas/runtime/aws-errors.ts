@@ -65,6 +65,9 @@ const QUOTAS = new Set([
   'ConcurrentSnapshotLimitExceeded',
   'PendingSnapshotLimitExceeded',
   'ResourceLimitExceeded',
+  // Launches and starts: vCPUs, and the older count of instances.
+  'VcpuLimitExceeded',
+  'InstanceLimitExceeded',
   // The EBS direct APIs: too many snapshots are pending, or too much of something else.
   'ConcurrentLimitExceededException',
   'ServiceQuotaExceededException',

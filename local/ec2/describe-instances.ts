@@ -136,7 +136,7 @@ export function instanceOutput(sim: Simulation, instance: InstanceRecord): Insta
     CpuOptions: { CoreCount: (type?.vcpus ?? 1) / threads, ThreadsPerCore: threads },
     EnclaveOptions: { Enabled: false },
     HibernationOptions: { Configured: false },
-    MaintenanceOptions: { AutoRecovery: 'default' },
+    MaintenanceOptions: { AutoRecovery: instance.autoRecovery ?? 'default' },
     CapacityReservationSpecification: { CapacityReservationPreference: 'open' },
     PrivateDnsNameOptions: {
       HostnameType: 'ip-name',

@@ -2,6 +2,7 @@ import type {
   BootModeValues,
   IamInstanceProfileSpecification,
   InstanceBootModeValues,
+  InstanceMaintenanceOptionsRequest,
   InstanceMetadataOptionsRequest,
 } from '@aws-sdk/client-ec2';
 import { AwsError } from '../service.ts';
@@ -116,6 +117,12 @@ export const defaultMetadataOptions = (imdsSupport: string | undefined): Metadat
   httpProtocolIpv6: 'disabled',
   instanceMetadataTags: 'disabled',
 });
+
+/** What becomes of the instance when its host fails. @throws InvalidParameterValue */
+export function checkAutoRecovery(asked: InstanceMaintenanceOptionsRequest): 'default' | 'disabled' {
+  acceptOnly(asked, ['AutoRecovery'], 'MaintenanceOptions');
+  return oneOf(asked.AutoRecovery, ['default', 'disabled'], 'AutoRecovery') ?? 'default';
+}
 
 export function checkShutdownBehavior(value: string): string {
   if (value !== 'stop' && value !== 'terminate') {

@@ -212,6 +212,8 @@ export interface InstanceRecord extends TaggedRecord {
   disableApiTermination: boolean;
   disableApiStop: boolean;
   metadataOptions: MetadataOptionsRecord;
+  /** Absent: `default`. */
+  readonly autoRecovery?: 'default' | 'disabled';
   profile?: { associationId: string; arn: string; profileId: string; since: string };
   state: InstanceStateText;
   stateReason?: StateReasonRecord;

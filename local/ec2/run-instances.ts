@@ -7,6 +7,7 @@ import { invalidValue, notSimulated, required } from './errors.ts';
 import { earlierResult, rememberResult } from './idempotency.ts';
 import { makeId } from './ids.ts';
 import {
+  checkAutoRecovery,
   checkShutdownBehavior,
   checkTypeSuits,
   checkUserData,
@@ -41,6 +42,7 @@ const ACCEPTED = [
   'InstanceInitiatedShutdownBehavior',
   'InstanceType',
   'KeyName',
+  'MaintenanceOptions',
   'MaxCount',
   'MetadataOptions',
   'MinCount',
@@ -72,6 +74,7 @@ interface Launch {
     | 'disableApiStop'
     | 'disableApiTermination'
     | 'metadataOptions'
+    | 'autoRecovery'
     | 'clientToken'
   >;
   readonly makeProfile: () => InstanceRecord['profile'];
@@ -142,6 +145,7 @@ function planLaunch(sim: Simulation, input: RunInstancesRequest): Launch {
       disableApiStop: input.DisableApiStop ?? false,
       disableApiTermination: input.DisableApiTermination ?? false,
       metadataOptions,
+      autoRecovery: checkAutoRecovery(input.MaintenanceOptions ?? {}),
       ...(keyName ? { keyName } : {}),
       ...(input.UserData ? { userData: checkUserData(input.UserData) } : {}),
       ...(input.ClientToken ? { clientToken: input.ClientToken } : {}),

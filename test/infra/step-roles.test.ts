@@ -32,6 +32,22 @@ function statementsOf(roleId: string): Statement[] {
     }));
 }
 
+describe('the role of a step that handles the helper', () => {
+  it.each([
+    // Before they ask for what their permission may have lost its tags for, or tell what a refusal means.
+    ['retire-helper', ['ec2:DescribeInstances']],
+    ['detach-from-helper', ['ec2:DescribeInstances', 'ec2:DescribeVolumes']],
+    ['attach-to-helper', ['ec2:DescribeInstances', 'ec2:DescribeVolumes']],
+    ['check-helper-attachments', ['ec2:DescribeInstances', 'ec2:DescribeVolumes']],
+    ['attach-volume', ['ec2:DescribeInstances', 'ec2:DescribeVolumes']],
+  ])('%s may look', (step, actions) => {
+    const allowed = (byStep.get(step) ?? [])
+      .filter(({ resources, condition }) => resources === '"*"' && condition === undefined)
+      .flatMap((statement) => statement.actions);
+    expect(allowed).toEqual(expect.arrayContaining(actions));
+  });
+});
+
 describe('the role of every step', () => {
   it('may list the control bucket whatever the request, or a record that is missing is "access denied"', () => {
     // GetObject names no s3:prefix: a grant that asks for one does not hold when S3 decides between 404 and 403.

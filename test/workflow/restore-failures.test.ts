@@ -88,10 +88,10 @@ describe('a restore that fails', () => {
       {
         service: 'ec2',
         operation: 'RunInstances',
-        action: { kind: 'error', code: 'VcpuLimitExceeded', message: 'too many vCPUs' },
+        action: { kind: 'error', code: 'InvalidParameterCombination', message: 'not so' },
       },
       'AwsRefused',
-      /VcpuLimitExceeded: too many vCPUs/,
+      /InvalidParameterCombination: not so/,
     ],
     [
       'a refused bucket',

@@ -135,6 +135,7 @@ function checkLaunch(executionArn: string): void {
   )?.input;
   expect(launch).toMatchObject({
     InstanceInitiatedShutdownBehavior: 'terminate',
+    MaintenanceOptions: { AutoRecovery: 'disabled' },
     MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
     NetworkInterfaces: [{ SubnetId: bench.subnetId, AssociatePublicIpAddress: false }],
     BlockDeviceMappings: [{ Ebs: { Encrypted: true, DeleteOnTermination: true } }],

@@ -27,6 +27,11 @@ export const helperContextSchema = restoreContextSchema.extend({
   instanceId: z.string().min(1),
 });
 
+const ENDED = new Set<string | undefined>(['stopping', 'stopped', 'shutting-down', 'terminated']);
+
+/** Whether an instance in this state, or with none because EC2 does not know it, is not to come back as a helper. */
+export const hasEnded = (state: string | undefined): boolean => state === undefined || ENDED.has(state);
+
 /** Ledger name of a disk's attachment to a helper. */
 export const attachmentName = (instance: string, diskId: string): string => `${instance}.${diskId}`;
 
