@@ -362,10 +362,10 @@ describe('a restore to the original that fails', () => {
 
 describe('a restore to the original that is stopped', () => {
   it.each([
-    ['AttachVolume', 'attach-volume'],
-    ['DetachVolume', 'detach-original-volume'],
-    ['StopInstances', 'stop-original'],
-  ])('in the middle of %s is put back by the clean-up machine', async (operation, step) => {
+    ['AttachVolume', 'attach-volume', 2],
+    ['DetachVolume', 'detach-original-volume', 2],
+    ['StopInstances', 'stop-original', 1],
+  ])('in the middle of %s is put back by the clean-up machine', async (operation, step, times) => {
     const instanceId = await runMachine();
     const restorePoint = await backUpOf(instanceId);
     const before = { machine: await look(instanceId), inventory: await bench.inventory() };
@@ -373,14 +373,29 @@ describe('a restore to the original that is stopped', () => {
       service: 'ec2',
       operation,
       ...by(step),
+      times,
       action: { kind: 'hold' },
     });
     const executionArn = await bench.start(request(restorePoint));
-    await expect.poll(() => held.hits, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => held.hits, { timeout: 30_000 }).toBe(times);
+    const secondLook = bench.region.faults.add({
+      service: 'ec2',
+      operation: 'DescribeInstances',
+      ...by('clean-up'),
+      skip: 1,
+      action: { kind: 'hold' },
+    });
     await bench.sfn.send(new StopExecutionCommand({ executionArn, error: 'Test', cause: 'enough' }));
-    // The step itself does not know, and goes on.
-    held.release();
     expect((await bench.ended(executionArn)).status).toBe('ABORTED');
+    // The step itself does not know, and its calls come when clean-up is at work already.
+    await expect.poll(() => secondLook.hits, { timeout: 30_000 }).toBe(1);
+    held.release();
+    const answered = () =>
+      bench.region.calls
+        .entries({ operation, ...by(step) })
+        .filter((call) => call.execution === executionArn);
+    await expect.poll(() => answered().length, { timeout: 30_000 }).toBe(times);
+    secondLook.release();
     expect((await bench.cleanUpsEnded()).every((status) => status === 'SUCCEEDED')).toBe(true);
     expect(await look(instanceId)).toEqual(before.machine);
     expect(await bench.inventory()).toEqual(before.inventory);
