@@ -109,6 +109,29 @@ describe('the plan of a good request', () => {
   });
 });
 
+describe('what auto takes', () => {
+  it('is possible: a helper that the account has no vCPUs for beside the target is none', async () => {
+    // The target takes 2, and so does the smallest helper that carries two volumes.
+    bench.region.services.serviceQuotas.set('L-1216C47A', 3);
+    const { report } = await plan(good());
+    bench.region.services.serviceQuotas.set('L-1216C47A', 5_000);
+    const helper = report.strategies.find(({ name }) => name === 'helper');
+    expect(helper?.estimate).toBeUndefined();
+    expect(helper?.findings).toEqual([
+      expect.objectContaining({
+        severity: 'error',
+        field: 'helper.instanceType',
+        problem: expect.stringMatching(
+          /^have \d vCPUs together \(.*, m6i\.large 2\), the account may run 3 at once/,
+        ),
+      }),
+    ]);
+    expect(report.possible).toBe(true);
+    expect(report.strategy?.name).not.toBe('helper');
+    expect(report.strategy?.reason).toMatch(/; helper is not possible \(.*vCPUs together/);
+  });
+});
+
 describe('everything that is wrong with a request', () => {
   it('is told at once: eight mistakes, of form and of fact', async () => {
     const request = {

@@ -3,7 +3,7 @@ import { environment } from '../../runtime/step.ts';
 import { type Decision, decide } from './decide.ts';
 import { Findings } from './findings.ts';
 import { type Located, locateRestorePoint } from './locate.ts';
-import { readRequest } from './read-request.ts';
+import { isStandInDisk, readRequest } from './read-request.ts';
 import { checkWithoutManifest } from './without-manifest.ts';
 
 /** All that is known of a request; what is missing has its reason among the findings. */
@@ -40,7 +40,7 @@ export async function lookAt(
 /** Of a field that cannot be read nothing else is worth telling: it was planned as if it were not there. */
 function withoutThoseOf(found: Findings, unreadable: ReadonlySet<string>): Findings {
   const rest = new Findings();
-  rest.take(found.all.filter(({ field }) => !unreadable.has(field)));
+  rest.take(found.all.filter(({ field, value }) => !unreadable.has(field) && !isStandInDisk(value)));
   for (const { what, why } of found.allNotKnown) rest.notKnown(what, why);
   return rest;
 }

@@ -76,14 +76,20 @@ function checkProfile({ workload: { source }, request: { target }, findings }: T
       'Name a profile to give it one',
     );
   }
-  if (target.iamInstanceProfile !== undefined && environment().INSTANCE_PROFILES === 'none') {
+  if (target.iamInstanceProfile === undefined) return;
+  if (environment().INSTANCE_PROFILES === 'none') {
     findings.error(
       field,
       target.iamInstanceProfile,
       'the stack may give no instance profile',
       'Deploy it with -c instanceProfileRoles=ARN[,ARN…] of the roles it may pass, or leave the profile out',
     );
+    return;
   }
+  findings.notKnown(
+    `whether the instance profile ${target.iamInstanceProfile} exists, with a role that the stack may pass`,
+    'the plan may ask IAM nothing',
+  );
 }
 
 function checkInterfaces(
