@@ -270,7 +270,8 @@ export function phasesOf({ entries, plan, claim, endedAt }: RestoreTimes): Phase
   const made = entries.flatMap(({ step, diskId, intendedAt, readyAt, createdAt }) => {
     const phase = PHASE_TITLES[step];
     if (phase === undefined) return [];
-    const ended = readyAt ?? createdAt;
+    // Orders are given in a moment; carrying them out takes as long as it takes.
+    const ended = step === 'order-helper' ? readyAt : (readyAt ?? createdAt);
     return {
       phase,
       ...(diskId === undefined ? {} : { diskId }),

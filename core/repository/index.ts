@@ -29,6 +29,7 @@ export {
 } from './errors.ts';
 export { makeFolderStore } from './folder-store.ts';
 export { type DiskPiece, type DiskReader, openDisk, type SegmentList } from './open-disk.ts';
+export { isPassingS3Error } from './passing.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export {
   type RestoreProgress,

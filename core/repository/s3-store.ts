@@ -9,6 +9,7 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { isPassingS3Error } from './passing.ts';
 import {
   checkKey,
   checkPrefix,
@@ -283,6 +284,6 @@ function translate(
     return new StoreNotFound(`there is no bucket ${bucket}`, { cause: error });
   const status = error.$metadata.httpStatusCode ?? 0;
   if (status === 403) return new StoreAccessDenied(`object ${key} in ${url}: ${text}`, { cause: error });
-  const retryable = status >= 500 || status === 429 || status === 409 || Boolean(error.$retryable);
+  const retryable = isPassingS3Error(error);
   return new StoreFailed(`object ${key} in ${url}: ${text}`, { retryable, cause: error });
 }

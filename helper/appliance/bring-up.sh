@@ -3,7 +3,7 @@
 # root. The order is what counts: the guards are in place before the program starts, volumes are attached after its
 # first report, so nothing of a restored disk is ever probed, assembled or mounted here.
 # It uses what the standard image has, and no package repository: bash, coreutils, sed, util-linux (findmnt, lsblk,
-# swapoff), systemd 252 and systemd-udev.
+# swapoff), procps-ng (sysctl), systemd 252 and systemd-udev.
 set -Eeuo pipefail
 
 : "${LANDFALL_FOLDER:?must be the URL of the folder with the orders, s3://bucket/folder/}"
@@ -65,6 +65,12 @@ no_swap() {
   swapoff --all
 }
 
+# Volumes may be slow: what a flush finds unwritten is to be seconds of their work, not minutes (the default is a share of
+# the memory).
+bound_unwritten() {
+  sysctl --quiet --write vm.dirty_bytes=268435456 vm.dirty_background_bytes=67108864
+}
+
 # Time needs nothing: chronyd runs by default, with the Amazon Time Sync Service at a link-local address.
 start_program() {
   install -d -m 755 /run/landfall-helper
@@ -75,12 +81,18 @@ LANDFALL_DEADLINE=$LANDFALL_DEADLINE
 AWS_REGION=$LANDFALL_REGION
 AWS_EC2_METADATA_V1_DISABLED=true
 END
-  install -m 644 "$bundle/landfall-helper.service" /etc/systemd/system/landfall-helper.service
+  local unit
+  for unit in landfall-helper.service landfall-helper-rebooted.service; do
+    install -m 644 "$bundle/$unit" "/etc/systemd/system/$unit"
+  done
   systemctl daemon-reload
+  # For the next boot, which ends the machine; the guards stay on the disk until then.
+  systemctl enable landfall-helper-rebooted.service
   systemctl start landfall-helper.service
   echo "the program is started"
 }
 
 guard_disks
 no_swap
+bound_unwritten
 start_program

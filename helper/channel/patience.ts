@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { LandfallError } from '../../core/model/errors.ts';
+import { isPassingS3Error } from '../../core/repository/index.ts';
 import { StorageUnreachable } from '../errors.ts';
 
 export interface Patience {
@@ -51,6 +52,5 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof LandfallError) return error.retryable;
   // Connections, timeouts, credentials that the instance's metadata did not give just now.
   if (!(error instanceof S3ServiceException)) return true;
-  const status = error.$metadata.httpStatusCode ?? 0;
-  return status >= 500 || status === 429 || status === 409 || Boolean(error.$retryable);
+  return isPassingS3Error(error);
 }

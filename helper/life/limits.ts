@@ -7,8 +7,10 @@ export interface Limits {
   readonly noteSeconds: number;
   /** Until a volume that is attached has come up as a device. */
   readonly deviceSeconds: number;
-  /** Until orders come. */
+  /** Until orders come: longer than EC2 may take to find room for the volumes. */
   readonly ordersSeconds: number;
+  /** After the work has ended, for the orders to be taken away. */
+  readonly farewellSeconds: number;
   /** Until a try that S3 answers with nothing but passing errors is given up. */
   readonly outageSeconds: number;
   /** Until work of which nothing goes on is given up: longer than an outage, whose error says more. */
@@ -17,14 +19,15 @@ export interface Limits {
   readonly closeSeconds: number;
 }
 
-/** At 10 seconds: 30 s, 5 s, 5 minutes, an hour, 15 minutes, 20 minutes, a minute. */
+/** At 10 seconds: 30 s, 5 s, 5 minutes, 3 hours, 6 hours, 15 minutes, 20 minutes, a minute. */
 export const limitsFor = (heartbeatSeconds: number): Limits => ({
   heartbeatSeconds,
   // Never so short that an ordinary slow answer is taken for none.
   requestSeconds: Math.max(5, 3 * heartbeatSeconds),
   noteSeconds: heartbeatSeconds / 2,
   deviceSeconds: 30 * heartbeatSeconds,
-  ordersSeconds: 360 * heartbeatSeconds,
+  ordersSeconds: 1_080 * heartbeatSeconds,
+  farewellSeconds: 2_160 * heartbeatSeconds,
   outageSeconds: 90 * heartbeatSeconds,
   stallSeconds: 120 * heartbeatSeconds,
   closeSeconds: Math.max(5, 6 * heartbeatSeconds),

@@ -19,7 +19,11 @@ export interface LifeOptions {
 }
 
 /** Why the life of a helper is over. */
-export type Ending = 'its orders are gone' | 'its deadline has passed' | 'no orders came';
+export type Ending =
+  | 'its orders are gone'
+  | 'its deadline has passed'
+  | 'no orders came'
+  | 'its orders were not taken away';
 
 /**
  * The life of a helper: reports that it is there, waits for orders, carries them out, reports how that ended, and stays
@@ -99,6 +103,7 @@ async function watchOrders({
   const { limits } = tools;
   const bornAt = performance.now();
   const checkProgress = makeProgressCheck(limits.stallSeconds);
+  let workEndedAt: number | undefined;
   while (true) {
     if (deadline && Date.now() >= deadline.getTime()) return 'its deadline has passed';
     const found = await lookForOrders(tools, signal);
@@ -107,6 +112,11 @@ async function watchOrders({
     if (found.kind === 'invalid') assignment.refuse(found.error);
     if (found.kind === 'none' && assignment.hadOrders) return 'its orders are gone';
     if (!assignment.hadOrders && secondsSince(bornAt) >= limits.ordersSeconds) return 'no orders came';
+    const { kind } = assignment.state;
+    if (kind === 'done' || kind === 'failed') workEndedAt ??= performance.now();
+    if (workEndedAt !== undefined && secondsSince(workEndedAt) >= limits.farewellSeconds) {
+      return 'its orders were not taken away';
+    }
     checkContact(secondsSince(contact.at), limits.outageSeconds);
     checkProgress(assignment.state);
     const untilDeadlineMs = deadline ? deadline.getTime() - Date.now() : Number.POSITIVE_INFINITY;

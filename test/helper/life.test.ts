@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { HelperReport } from '../../core/model/helper.ts';
+import type { HelperOrders, HelperReport } from '../../core/model/helper.ts';
 import { makeSlots } from '../../core/repository/index.ts';
 import type { Channel } from '../../helper/channel/channel.ts';
 import { makeAlignedBuffers } from '../../helper/devices/aligned-buffers.ts';
 import { makeLinkedDevices } from '../../helper/devices/linked-devices.ts';
-import { limitsFor } from '../../helper/life/limits.ts';
-import { live } from '../../helper/life/live.ts';
+import { type Limits, limitsFor } from '../../helper/life/limits.ts';
+import { type LifeOptions, live } from '../../helper/life/live.ts';
 import { BLOCK, backUpDisks, drawn } from '../repository/machines.ts';
 import { makeMemoryStore } from '../repository/memory-store.ts';
 import { type Appliance, content, makeAppliance, orderOf, type Volume } from './appliance.ts';
@@ -101,24 +101,36 @@ describe('the life of a helper ends', () => {
       readDiskState: async () => undefined,
       writeDiskState: async () => undefined,
     };
-    const ending = await live({
-      instanceId: 'i-0aa',
-      tools: {
-        channel,
-        devices: makeLinkedDevices('nowhere'),
-        buffers: makeAlignedBuffers(1),
-        flushing: makeSlots(1),
-        limits: { ...limitsFor(10), heartbeatSeconds: 0.01, ordersSeconds: 0.1 },
-        log: () => undefined,
-      },
-      openStore: () => makeMemoryStore(),
-      deadline: undefined,
-      signal: new AbortController().signal,
-    });
+    const limits = { ...limitsFor(10), heartbeatSeconds: 0.01, ordersSeconds: 0.1 };
+    const ending = await live(lifeOn(channel, limits));
     expect(ending).toBe('no orders came');
     expect(reports.map(({ state }) => state)).toEqual(reports.map(() => 'ready'));
     expect(reports.map(({ sequence }) => sequence)).toEqual(reports.map((_, nth) => nth + 1));
     expect(reports.length).toBeGreaterThan(1);
+  });
+
+  test.each([
+    ['failed', { error: { name: 'DeviceFailed', message: 'broken' } }],
+    ['done', {}],
+  ] as const)('when it is %s, and nobody takes its orders away', async (state, more) => {
+    const earlier = {
+      version: 1,
+      instanceId: 'i-0aa',
+      sequence: 7,
+      reportedAt: '2026-01-01T00:00:00.000Z',
+    } as const;
+    const channel: Channel = {
+      lookForOrders: async () => ORDERS_OF_NOBODY,
+      readReport: async () => ({
+        ...{ ...earlier, heartbeatSeconds: 10, state, disks: [], memoryBytes: 1 },
+        ...more,
+      }),
+      writeReport: async () => undefined,
+      readDiskState: async () => undefined,
+      writeDiskState: async () => undefined,
+    };
+    const limits = { ...limitsFor(10), heartbeatSeconds: 0.01, farewellSeconds: 0.1 };
+    expect(await live(lifeOn(channel, limits))).toBe('its orders were not taken away');
   });
 
   test('when it is told to end, as interrupted', async () => {
@@ -255,3 +267,31 @@ describe('the life of a helper goes on', () => {
     await appliance.reported('done');
   });
 });
+
+/** A life without an appliance: nothing but its channel. */
+function lifeOn(channel: Channel, limits: Limits): LifeOptions {
+  return {
+    instanceId: 'i-0aa',
+    tools: {
+      channel,
+      devices: makeLinkedDevices('nowhere'),
+      buffers: makeAlignedBuffers(1),
+      flushing: makeSlots(1),
+      limits,
+      log: () => undefined,
+    },
+    openStore: () => makeMemoryStore(),
+    deadline: undefined,
+    signal: new AbortController().signal,
+  };
+}
+
+const ORDERS_OF_NOBODY: HelperOrders = {
+  version: 1,
+  restoreId: 'nobody',
+  attempt: 1,
+  repository: 's3://repository',
+  restorePoint: 'none',
+  readBack: 'sample',
+  disks: [],
+};

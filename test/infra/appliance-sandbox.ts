@@ -52,6 +52,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
   systemctl: 'if [[ $1 == start ]]; then cp -R "$SANDBOX/root" "$SANDBOX/root-at-start"; fi',
   udevadm: '',
   swapoff: '',
+  sysctl: '',
   findmnt: 'echo /dev/nvme0n1p1',
   lsblk: 'cat "$SANDBOX/lsblk"',
 };

@@ -83,6 +83,8 @@ function exits(check: string, scope: Json): [string, string][] {
 
 /** What a rule of a drawn Choice asks for: the value it compares with. */
 function labelOf({ Next: _next, Variable: _variable, ...comparison }: Json): string {
+  // Statuses that are waited for, and the deadline.
+  if (comparison.And) return 'too late';
   return String(Object.values(comparison)[0]);
 }
 

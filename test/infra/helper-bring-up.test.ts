@@ -27,6 +27,7 @@ function newSandbox(): Sandbox {
 
 const TIMER = 'shutdown -P +600';
 const POWER_OFF = 'shutdown -P now';
+const RESOLVER = 'systemctl restart systemd-resolved.service';
 /** Name and first arguments of calls, without clock and retries. */
 const short = (calls: readonly string[]): string[] =>
   calls
@@ -69,6 +70,7 @@ describe('bringing up', () => {
     const { status, calls, console } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(short(calls)).toEqual([
       TIMER,
+      RESOLVER,
       TOKEN,
       ID,
       `aws s3 cp s3://assets-123456789012-us-east-1/bundle.tar.gz ${sandbox.root}/opt/landfall-helper.tar.gz`,
@@ -76,7 +78,9 @@ describe('bringing up', () => {
       'lsblk --noheadings --list --inverse --output NAME,TYPE /dev/nvme0n1p1',
       'udevadm control --reload',
       'swapoff --all',
+      'sysctl --quiet --write vm.dirty_bytes=268435456 vm.dirty_background_bytes=67108864',
       'systemctl daemon-reload',
+      'systemctl enable landfall-helper-rebooted.service',
       'systemctl start landfall-helper.service',
     ]);
     expect(calls.find((call) => call.startsWith('aws'))).toContain(' --region eu-west-1 ');
@@ -105,6 +109,27 @@ describe('bringing up', () => {
     );
     expect(sandbox.readAtStart('etc/mdadm.conf')).toMatch(/^AUTO -all$/m);
     expect(sandbox.readAtStart('etc/lvm/lvmlocal.conf')).toContain('global_filter = [ "r|.*|" ]');
+  });
+
+  it('asks the name server that security groups let through, before it asks for anything', () => {
+    const sandbox = newSandbox();
+    sandbox.run(makeUserData(headerFor(sandbox)));
+    expect(sandbox.read('run/systemd/resolved.conf.d/landfall-helper.conf')).toBe(
+      '[Resolve]\nDNS=169.254.169.253\nDomains=~.\n',
+    );
+  });
+
+  it('ends when it is booted again, before anything looks at a disk', () => {
+    const sandbox = newSandbox();
+    sandbox.run(makeUserData(headerFor(sandbox)));
+    const unit = sandbox.readAtStart('etc/systemd/system/landfall-helper-rebooted.service');
+    const [, marker = ''] = /^ConditionPathExists=!(.*)$/m.exec(unit) ?? [];
+    // There while it is brought up; on a machine, /run is empty after a boot.
+    expect(marker).toMatch(/^\/run\//);
+    expect(sandbox.readAtStart(marker.slice(1))).toContain('LANDFALL_');
+    expect(unit).toMatch(/^ExecStart=.*systemctl .*poweroff$/m);
+    expect(unit).toMatch(/^DefaultDependencies=no$/m);
+    expect(unit).toMatch(/^WantedBy=sysinit.target$/m);
   });
 
   it('tells the program who it is, and until when', () => {
@@ -155,6 +180,7 @@ describe('what does not come up powers off', () => {
     const { status, calls, console } = sandbox.run(makeUserData(HEADER));
     expect(short(calls).map((call) => call.split(' ')[0])).toEqual([
       'shutdown',
+      'systemctl',
       'curl',
       'curl',
       'aws',
@@ -190,7 +216,7 @@ describe('what does not come up powers off', () => {
     const sandbox = newSandbox();
     sandbox.set('instance-id', '<html>');
     const { calls } = sandbox.run(makeUserData(headerFor(sandbox)));
-    expect(short(calls)).toEqual([TIMER, TOKEN, ID, POWER_OFF]);
+    expect(short(calls)).toEqual([TIMER, RESOLVER, TOKEN, ID, POWER_OFF]);
   });
 
   it.each([
@@ -202,7 +228,7 @@ describe('what does not come up powers off', () => {
     sandbox.set('lsblk', lsblk);
     const { status, calls, console } = sandbox.run(makeUserData(headerFor(sandbox)));
     expect(status).toBe(1);
-    expect(calls.some((call) => call.startsWith('systemctl'))).toBe(false);
+    expect(calls.filter((call) => call.startsWith('systemctl'))).toEqual([RESOLVER]);
     expect(calls.at(-1)).toBe(POWER_OFF);
     expect(console).toContain('the root disk is not one NVMe device');
   });

@@ -60,6 +60,7 @@ const EXPECTED = [
   ['landfall-helper/guards/lvmlocal.conf', 0o644],
   ['landfall-helper/guards/mdadm.conf', 0o644],
   ['landfall-helper/guards/zz-landfall-helper.rules', 0o644],
+  ['landfall-helper/landfall-helper-rebooted.service', 0o644],
   ['landfall-helper/landfall-helper.service', 0o644],
   ['landfall-helper/LICENSE', 0o644],
   ['landfall-helper/LICENSE.node', 0o644],

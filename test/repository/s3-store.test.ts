@@ -182,6 +182,8 @@ describe('an S3 store, when S3 is difficult', () => {
       [403, 'AccessDenied', { name: 'StoreAccessDenied' }],
       [416, 'InvalidRange', { name: 'ObjectTooShort' }],
       [400, 'InvalidRequest', { name: 'StoreFailed', retryable: false }],
+      [400, 'ExpiredToken', { name: 'StoreFailed', retryable: true }],
+      [400, 'RequestTimeout', { name: 'StoreFailed', retryable: true }],
       [503, 'SlowDown', { name: 'StoreFailed', retryable: true }],
     ];
     for (const [status, code, expected] of cases) {

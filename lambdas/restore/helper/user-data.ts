@@ -69,6 +69,12 @@ if [[ $minutes_left -lt 1 ]]; then
 fi
 shutdown -P "+$minutes_left"
 
+# Of all name servers only Amazon's own is let through by security groups without a rule, and it answers at this address in
+# every VPC, whatever name servers the VPC's DHCP options name (VPC User Guide, "Amazon DNS server"). "~." is every name.
+mkdir -p /run/systemd/resolved.conf.d
+printf '[Resolve]\nDNS=169.254.169.253\nDomains=~.\n' >/run/systemd/resolved.conf.d/landfall-helper.conf
+systemctl restart systemd-resolved.service || say "systemd-resolved is not restarted: names are asked of the VPC's servers"
+
 # IMDSv2 only: the instance is launched with HttpTokens=required.
 metadata() {
   curl --fail --silent --show-error --noproxy '*' --connect-timeout 2 --max-time 5 \
