@@ -155,6 +155,7 @@ export function stepPermissions(options: PermissionsOptions): Record<string, Pol
         'DescribeSecurityGroups',
         'DescribeSubnets',
         'DescribeVolumes',
+        'DescribeVpcAttribute',
         'GetEbsDefaultKmsKeyId',
         'GetEbsEncryptionByDefault',
       ),

@@ -28,7 +28,11 @@ export function cleanUp(scope: Construct, steps: Steps, options: CleanUpOptions)
     body: poll(scope, steps, {
       check: 'clean-up',
       at: '$.cleanUp',
-      payload: { 'restoreId.$': '$.cleanUp.restoreId', 'attempt.$': '$.cleanUp.attempt' },
+      payload: {
+        'restoreId.$': '$.cleanUp.restoreId',
+        'attempt.$': '$.cleanUp.attempt',
+        'work.$': '$.cleanUp.work',
+      },
       ready: ['removed'],
       waiting: ['removing'],
       failed: [],
@@ -42,9 +46,9 @@ export function cleanUp(scope: Construct, steps: Steps, options: CleanUpOptions)
   remove.next(conclude);
   return steps.task(scope, 'BeginCleanUp', 'begin-clean-up', { payload, result: '$.cleanUp' }).next(
     new Choice(scope, 'TemporariesToRemove')
-      .when(Condition.stringEquals('$.cleanUp.work', 'remove'), remove)
       .when(Condition.stringEquals('$.cleanUp.work', 'none'), options.whenNothing ?? conclude)
-      .otherwise(conclude),
+      // All that is temporary, or with `keep` the helpers alone: they cost, and are of no use to anybody.
+      .otherwise(remove),
   );
 }
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { LandfallError } from '../../core/model/errors.ts';
 import type { LedgerEntry, LedgerKind } from '../../core/model/restore-record.ts';
 import { nameAwsError, ServiceUnavailable, Throttled } from '../runtime/aws-errors.ts';
@@ -16,7 +17,11 @@ import { removeSecurityGroup } from './clean-up/security-group.ts';
 import { removeSnapshot } from './clean-up/snapshot.ts';
 import { removeVolume } from './clean-up/volume.ts';
 
-const inputSchema = restoreContextSchema.extend({ poll: pollSchema });
+const inputSchema = restoreContextSchema.extend({
+  poll: pollSchema,
+  /** `keep`: only the helpers go. What they wrote stays, and so does what they reported. */
+  work: z.enum(['remove', 'keep']),
+});
 
 // Fresh tags take minutes to count; what is refused for longer is refused for good.
 const REFUSAL_SECONDS = 900;
@@ -47,13 +52,14 @@ const STAGES: readonly Stage[] = [
  * towards its end. Run again and again until the status is `removed`; what may not be removed is kept, with the
  * reason in the ledger.
  */
-export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
+export const handler = makeStep(inputSchema, async ({ poll, work, ...context }) => {
   const entries = await readLedger(context);
+  const isMeant = (entry: LedgerEntry): boolean => isOpen(entry) && (work === 'remove' || isOfHelper(entry));
   const waitedSeconds = poll.waitedSeconds;
   const left = new Set<LedgerKind>();
   const waiting: string[] = [];
   for (const stage of STAGES) {
-    const open = entries.filter((entry) => entry.kind === stage.kind && isOpen(entry));
+    const open = entries.filter((entry) => entry.kind === stage.kind && isMeant(entry));
     const undone = stage.waitsFor.some((kind) => left.has(kind))
       ? open.map(describe)
       : await removeAll(stage, open, { context, entries, waitedSeconds });
@@ -62,6 +68,7 @@ export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
   }
   return {
     ...context,
+    work,
     status: waiting.length === 0 ? 'removed' : 'removing',
     message:
       waiting.length === 0 ? 'nothing temporary is left' : `still to go: ${waiting.slice(0, 10).join(', ')}`,
@@ -71,6 +78,10 @@ export const handler = makeStep(inputSchema, async ({ poll, ...context }) => {
 
 const isOpen = ({ handedOverAt, removedAt, keptBecause }: LedgerEntry): boolean =>
   handedOverAt === undefined && removedAt === undefined && keptBecause === undefined;
+
+/** What keeps a helper alive. */
+const isOfHelper = ({ kind, step }: LedgerEntry): boolean =>
+  kind === 'order' || (kind === 'instance' && step === 'launch-helper');
 
 const describe = ({ kind, name, resourceId }: LedgerEntry): string => `${kind} ${resourceId ?? name}`;
 

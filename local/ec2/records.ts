@@ -257,6 +257,10 @@ export interface NetworkInterfaceRecord extends TaggedRecord {
 export interface VpcRecord extends TaggedRecord {
   readonly cidr: string;
   readonly isDefault: boolean;
+  /** Absent: on. */
+  dnsSupport?: boolean;
+  /** Absent: on in a default VPC alone. */
+  dnsHostnames?: boolean;
 }
 
 /** A gateway endpoint of S3. */

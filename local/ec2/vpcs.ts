@@ -2,12 +2,15 @@ import type {
   CreateVpcRequest,
   CreateVpcResult,
   DeleteVpcRequest,
+  DescribeVpcAttributeRequest,
+  DescribeVpcAttributeResult,
   DescribeVpcsRequest,
   DescribeVpcsResult,
+  ModifyVpcAttributeRequest,
   Vpc,
 } from '@aws-sdk/client-ec2';
 import { parseCidr } from './cidr.ts';
-import { dependencyViolation, invalidValue, required } from './errors.ts';
+import { dependencyViolation, invalidValue, notSimulated, required } from './errors.ts';
 import { describe } from './filters.ts';
 import { makeId } from './ids.ts';
 import { mutation, type Operations, query } from './operation.ts';
@@ -59,6 +62,37 @@ export function vpcOperations(sim: Simulation): Operations {
           tagsOf: (vpc) => vpc.tags,
         });
         return { Vpcs: page.map((vpc) => vpcOutput(sim, vpc)), ...token };
+      },
+    ),
+    DescribeVpcAttribute: query<DescribeVpcAttributeRequest, DescribeVpcAttributeResult>(
+      'DescribeVpcAttribute',
+      ['VpcId', 'Attribute'],
+      (input) => {
+        const vpc = need(sim, 'vpc', required(input.VpcId, 'vpcId'));
+        switch (required(input.Attribute, 'attribute')) {
+          case 'enableDnsSupport':
+            return { VpcId: vpc.id, EnableDnsSupport: { Value: vpc.dnsSupport ?? true } };
+          case 'enableDnsHostnames':
+            return { VpcId: vpc.id, EnableDnsHostnames: { Value: vpc.dnsHostnames ?? vpc.isDefault } };
+          default:
+            throw notSimulated(`DescribeVpcAttribute: ${input.Attribute}`);
+        }
+      },
+    ),
+    ModifyVpcAttribute: mutation<ModifyVpcAttributeRequest, object>(
+      sim,
+      'ModifyVpcAttribute',
+      ['VpcId', 'EnableDnsSupport', 'EnableDnsHostnames'],
+      (input) => {
+        const vpc = need(sim, 'vpc', required(input.VpcId, 'vpcId'));
+        if ((input.EnableDnsSupport === undefined) === (input.EnableDnsHostnames === undefined)) {
+          throw invalidValue('Exactly one attribute can be modified at a time.');
+        }
+        return () => {
+          if (input.EnableDnsSupport) vpc.dnsSupport = input.EnableDnsSupport.Value ?? false;
+          if (input.EnableDnsHostnames) vpc.dnsHostnames = input.EnableDnsHostnames.Value ?? false;
+          return {};
+        };
       },
     ),
     CreateVpc: mutation<CreateVpcRequest, CreateVpcResult>(

@@ -114,6 +114,27 @@ describe('the choice of a helper’s type', () => {
     expect(namesOf(ALL, disks)).toEqual(names);
   });
 
+  it('leaves the target its vCPUs of an account’s first quota', () => {
+    const choiceBeside = (vcpusBeside: number) => chooseHelperType(ALL, { ...gp3(7), vcpusBeside });
+    const list = (choice: ReturnType<typeof choiceBeside>) =>
+      choice && [choice.best, ...choice.fallbacks].map(({ name }) => name);
+    // One vCPU leaves room for the 4 that have 85 % of the speed.
+    expect(list(choiceBeside(1))?.[0]).toBe('c8gb.xlarge');
+    expect(choiceBeside(1)?.reason).toContain(
+      'within the 5 vCPUs of an account’s first quota, of which the target takes 1: ',
+    );
+    // Two do not, and what has at most 3 is too slow to be the first choice: it is the last one.
+    expect(list(choiceBeside(2))).toEqual([
+      'c8gb.2xlarge',
+      'm8gb.2xlarge',
+      'r8gb.2xlarge',
+      'c8gn.2xlarge',
+      'c8gb.large',
+    ]);
+    // Beside a large target there is no room in that quota, so it is none that anybody has.
+    expect(list(choiceBeside(16))?.[0]).toBe('c8gb.2xlarge');
+  });
+
   it('is made among what the zone offers', () => {
     const graviton3 = ALL.filter(({ name }) => name.startsWith('c7g.'));
     // 262 MB/s: c7g.xlarge has 156.

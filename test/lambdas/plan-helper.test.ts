@@ -6,6 +6,7 @@ import {
   CreateSubnetCommand,
   CreateVpcCommand,
   DescribeRouteTablesCommand,
+  ModifyVpcAttributeCommand,
   RevokeSecurityGroupEgressCommand,
   type RouteTable,
   type Subnet,
@@ -263,6 +264,19 @@ describe('the helper’s subnet', () => {
     expect(errors).toEqual([
       `helper.subnetId = ${closed.subnetId}: its route table ${table} has no way to S3. Create a gateway endpoint for S3, which is free: aws ec2 create-vpc-endpoint --vpc-id ${closed.vpcId} --service-name com.amazonaws.us-east-1.s3 --route-table-ids ${table}`,
     ]);
+  });
+
+  it('is in a VPC that resolves names', async () => {
+    const VpcId = (await describeSubnet(SUBNETS[1]))?.VpcId;
+    const turn = (Value: boolean) =>
+      ec2.send(new ModifyVpcAttributeCommand({ VpcId, EnableDnsSupport: { Value } }));
+    await turn(false);
+    const { errors } = await plan({ strategy: 'helper' });
+    await turn(true);
+    expect(errors).toEqual([
+      `helper.subnetId = ${SUBNETS[1]}: its VPC ${VpcId} has no DNS resolution (enableDnsSupport), so the helper would not find S3. Turn it on: aws ec2 modify-vpc-attribute --vpc-id ${VpcId} --enable-dns-support, or give a subnet of another VPC`,
+    ]);
+    expect((await plan({ strategy: 'helper' })).errors).toEqual([]);
   });
 
   it.each([

@@ -199,6 +199,35 @@ describe('the branch of strategy helper', () => {
     }
   });
 
+  it('ends the helper even where the request says to keep what was made', async () => {
+    bench.region.faults.add({
+      service: 's3',
+      operation: 'PutObject',
+      caller: bench.functionOf('order-helper'),
+      // Behind the entry of the ledger: the orders themselves.
+      when: ({ Key }) => String(Key).endsWith('/orders.json'),
+      action: { kind: 'error', code: 'InvalidRequest', message: 'no orders' },
+    });
+    const ended = await bench.restore(bench.request(restorePoint, { onFailure: 'keep' }), 'kept');
+    expect(ended.cause).toBe('InvalidRequest: no orders');
+    const helper = await bench.helperOf('kept', 1);
+    const volume = await bench.record('restores/kept/1/ledger/volume/root.json');
+    const left = await bench.ownedBy('kept');
+    expect(left).not.toContain(helper);
+    expect(left).toContain(volume.resourceId);
+    const result = await bench.record('restores/kept/1/result.json');
+    expect(result.cleanedUp).toContainEqual({ kind: 'instance', resourceId: helper });
+    expect(result.leftBehind).toContainEqual({
+      kind: 'volume',
+      resourceId: volume.resourceId,
+      because: 'the request says onFailure: keep',
+    });
+    const { Volumes = [] } = await bench.ec2.send(
+      new DescribeVolumesCommand({ VolumeIds: [volume.resourceId] }),
+    );
+    expect(Volumes[0]?.State).toBe('available');
+  });
+
   it('makes nothing twice when answers are lost', async () => {
     const lost = [...CHANGES, ['ec2', 'TerminateInstances', 'retire-helper'] as const];
     for (const [service, operation, step] of lost) {

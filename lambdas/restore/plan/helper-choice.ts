@@ -5,6 +5,8 @@ export interface HelperNeed {
   readonly disks: number;
   /** What the volumes can take together, MB (10^6 bytes) a second. */
   readonly volumesMBps: number;
+  /** vCPUs of what runs at the same time and counts against the same quota: the target's; none when absent. */
+  readonly vcpusBeside?: number;
 }
 
 export interface HelperChoice {
@@ -35,7 +37,12 @@ const wantedMBps = ({ volumesMBps }: HelperNeed): number => Math.min(volumesMBps
 
 export const hasMemory = ({ memoryMiB }: HelperType): boolean => memoryMiB >= LEAST_MEMORY_MIB;
 
-const fitsFreshQuota = ({ vcpus }: HelperType): boolean => vcpus <= FRESH_QUOTA_VCPUS;
+const leftOfFreshQuota = ({ vcpusBeside = 0 }: HelperNeed): number => FRESH_QUOTA_VCPUS - vcpusBeside;
+
+const fitsFreshQuota =
+  (need: HelperNeed) =>
+  ({ vcpus }: HelperType): boolean =>
+    vcpus <= leftOfFreshQuota(need);
 
 /** Chooses among types that the zone offers, in order of preference; undefined where none takes so many volumes. */
 export function chooseHelperType(offered: readonly HelperType[], need: HelperNeed): HelperChoice | undefined {
@@ -47,8 +54,8 @@ export function chooseHelperType(offered: readonly HelperType[], need: HelperNee
 
 function bestOf(able: readonly HelperType[], need: HelperNeed): HelperType | undefined {
   const wanted = smallestThatCarries(able, need) ?? fastestOf(able);
-  if (!wanted || fitsFreshQuota(wanted)) return wanted;
-  const small = fastestOf(able.filter(fitsFreshQuota));
+  if (!wanted || fitsFreshQuota(need)(wanted)) return wanted;
+  const small = fastestOf(able.filter(fitsFreshQuota(need)));
   const isLittleLess = small && rateOf(small) >= LITTLE_LESS * Math.min(rateOf(wanted), wantedMBps(need));
   return isLittleLess ? small : wanted;
 }
@@ -79,8 +86,8 @@ function fallbacksFor(best: HelperType, able: readonly HelperType[], need: Helpe
     .filter((type) => type !== undefined)
     .toSorted((a, b) => useful(b) - useful(a) || a.vcpus - b.vcpus)
     .slice(0, MOST_FALLBACKS);
-  const small = fastestOf(able.filter(fitsFreshQuota));
-  if (!small || [best, ...others].some(fitsFreshQuota)) return others;
+  const small = fastestOf(able.filter(fitsFreshQuota(need)));
+  if (!small || [best, ...others].some(fitsFreshQuota(need))) return others;
   return [...others.slice(0, MOST_FALLBACKS - 1), small];
 }
 
@@ -91,10 +98,13 @@ function reasonFor(best: HelperType, able: readonly HelperType[], need: HelperNe
   const wish = wishOf(need);
   if (rateOf(best) >= wantedMBps(need)) return `the smallest type that carries ${wish}: ${figures}`;
   if (able.some((type) => rateOf(type) > rateOf(best))) {
-    return `carries ${percentOf(best, need)} of ${wish}, within the ${FRESH_QUOTA_VCPUS} vCPUs of an account’s first quota: ${figures}`;
+    return `carries ${percentOf(best, need)} of ${wish}, within the ${FRESH_QUOTA_VCPUS} vCPUs of an account’s first quota${besideTarget(need)}: ${figures}`;
   }
   return `the fastest type offered; it carries ${percentOf(best, need)} of ${wish}: ${figures}`;
 }
+
+const besideTarget = ({ vcpusBeside = 0 }: HelperNeed): string =>
+  vcpusBeside === 0 ? '' : `, of which the target takes ${vcpusBeside}`;
 
 /** Why a type is taken that the request names. */
 export function reasonForAsked(asked: HelperType, need: HelperNeed): string {

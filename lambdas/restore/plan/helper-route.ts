@@ -1,6 +1,7 @@
 import {
   DescribePrefixListsCommand,
   DescribeRouteTablesCommand,
+  DescribeVpcAttributeCommand,
   type Route,
   type RouteTable,
   type Subnet,
@@ -58,6 +59,23 @@ export async function checkWayToS3(
       `Create a gateway endpoint for S3, which is free: ${create}`,
     );
   }
+}
+
+/** Looks whether names are resolved in the subnet's VPC: nothing but its own resolver is in reach of the helper. */
+export async function checkNameResolution(
+  { SubnetId = '', VpcId = '' }: Subnet,
+  findings: Findings,
+): Promise<void> {
+  const { EnableDnsSupport } = await ec2.send(
+    new DescribeVpcAttributeCommand({ VpcId, Attribute: 'enableDnsSupport' }),
+  );
+  if (EnableDnsSupport?.Value !== false) return;
+  findings.error(
+    'helper.subnetId',
+    SubnetId,
+    `its VPC ${VpcId} has no DNS resolution (enableDnsSupport), so the helper would not find S3`,
+    `Turn it on: aws ec2 modify-vpc-attribute --vpc-id ${VpcId} --enable-dns-support, or give a subnet of another VPC`,
+  );
 }
 
 /** The table that a subnet is associated with, else its VPC's main one. */

@@ -6,13 +6,14 @@ import type { RestoreRequest } from '../../../core/model/request.ts';
 import { environment } from '../../runtime/step.ts';
 import { estimateOfHelper } from './estimates.ts';
 import type { Findings } from './findings.ts';
+import type { HelperChoice } from './helper-choice.ts';
 import { findHelperImage } from './helper-image.ts';
 import { findHelperType } from './helper-instance-type.ts';
 import { findHelperGroups, findHelperSubnet } from './helper-network.ts';
-import { checkWayToS3, findS3PrefixList } from './helper-route.ts';
+import { checkNameResolution, checkWayToS3, findS3PrefixList } from './helper-route.ts';
 import { checkWritingTime } from './helper-time.ts';
 import type { HelperType } from './helper-types.ts';
-import { checkVcpus, type Runner } from './vcpu-quota.ts';
+import { checkVcpus, isStandard, type Runner } from './vcpu-quota.ts';
 import { throughputOf } from './volume-throughput.ts';
 
 export interface HelperFacts {
@@ -49,16 +50,21 @@ export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undef
   const subnet = await findHelperSubnet(facts);
   const s3PrefixListId = await findS3PrefixList(findings);
   if (subnet && s3PrefixListId !== undefined) await checkWayToS3(subnet, { s3PrefixListId, findings });
+  if (subnet) await checkNameResolution(subnet, findings);
   const securityGroupIds = subnet && (await findHelperGroups(facts, { subnet, s3PrefixListId }));
   const type = await findHelperType({
     request,
-    need: { disks: disks.length, volumesMBps: volumesMBps(disks) },
+    need: {
+      disks: disks.length,
+      volumesMBps: volumesMBps(disks),
+      vcpusBeside: vcpusBeside(facts.targetRunner),
+    },
     zone: subnet?.AvailabilityZone,
     findings,
   });
   if (type) {
     checkWritingTime(facts, type.best);
-    await checkHelperVcpus(type.best, facts);
+    await checkHelperVcpus(smallestOf(type), facts);
   }
   const image = await findHelperImage(findings);
   if (!subnet || s3PrefixListId === undefined || !type || !image) return undefined;
@@ -77,6 +83,13 @@ export async function planHelper(facts: HelperFacts): Promise<HelperPlan | undef
   const estimate = estimateOfHelper(disks, { ...facts, type: type.best });
   return { disks, estimate, strategy: ({ reason }) => ({ ...strategy, reason }) };
 }
+
+const vcpusBeside = (targetRunner: Runner | undefined): number =>
+  targetRunner && isStandard(targetRunner.instanceType) ? targetRunner.vcpus : 0;
+
+/** What is launched in the end where the quota leaves no room for more. */
+const smallestOf = ({ best, fallbacks }: HelperChoice): HelperType =>
+  [best, ...fallbacks].toSorted((a, b) => a.vcpus - b.vcpus)[0] ?? best;
 
 /** The helper and the target run at the same time: the target is launched and stopped while the disks are written. */
 async function checkHelperVcpus(

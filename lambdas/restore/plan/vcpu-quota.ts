@@ -37,6 +37,9 @@ const CLASSES = [
 
 const classOf = (instanceType: string) => CLASSES.find(({ families }) => families.test(instanceType));
 
+/** Whether it counts against the quota that most types share, and all that a helper may be. */
+export const isStandard = (instanceType: string): boolean => STANDARD.families.test(instanceType);
+
 /** Holds the vCPUs of what is launched together against the account's quotas of On-Demand Instances. */
 export async function checkVcpus({ runners, ...facts }: VcpuFacts): Promise<void> {
   for (const { code, families } of CLASSES) {
