@@ -9,6 +9,7 @@ import {
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type HelperBench, makeHelperBench, until } from '../support/helper-bench.ts';
@@ -226,6 +227,29 @@ describe('the branch of strategy helper', () => {
       new DescribeVolumesCommand({ VolumeIds: [volume.resourceId] }),
     );
     expect(Volumes[0]?.State).toBe('available');
+  });
+
+  it('replaces a helper whose devices fail: another host may do', async () => {
+    const { executionArn, first } = await bench.startHeld('device-fails', [
+      sparseDisk('root', 12 * MIB, { boot: true }),
+    ]);
+    const helper = await bench.helperOf('device-fails', 1);
+    await bench.killHelper(helper);
+    first.release();
+    const { strategy } = await bench.record('restores/device-fails/1/plan.json');
+    const key = `helpers/${strategy.roleId}:${helper}/report.json`;
+    const report = await bench.record(key);
+    const error = { name: 'DeviceFailed', message: 'EIO: i/o error, write', diskId: 'root' };
+    await bench.s3.send(
+      new PutObjectCommand({
+        Bucket: bench.outputs.ControlBucket,
+        Key: key,
+        Body: JSON.stringify({ ...report, state: 'failed', error }),
+      }),
+    );
+    const ended = await bench.ended(executionArn);
+    expect(ended.cause).toBeUndefined();
+    expect(ended.result?.helper?.instanceIds).toEqual([helper, await bench.helperOf('device-fails', 2)]);
   });
 
   it('makes nothing twice when answers are lost', async () => {
