@@ -239,7 +239,6 @@ describe.concurrent('a request', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    ['upload', { kind: 'ec2' }],
     ['direct', { kind: 'vmware', platform: 'windows', operatingSystem: 'Windows Server 2022' }],
     ['helper', { kind: 'physical', architecture: 'arm64' }],
   ])('to volumes alone by strategy %s leaves them available, and makes no instance', async (strategy, of) => {
