@@ -185,9 +185,9 @@ describe('the branch of strategy helper', () => {
     for (const rule of rules) bench.region.faults.add(rule);
     // Each rule strikes once, and each restore ends by the first that strikes it: as many of one as of the other.
     const restoreIds = CHANGES.map((_, index) => `refused-${index}`);
-    const ends = [];
-    for (const restoreId of restoreIds)
-      ends.push(await bench.restore(bench.request(restorePoint), restoreId));
+    const ends = await Promise.all(
+      restoreIds.map((restoreId) => bench.restore(bench.request(restorePoint), restoreId)),
+    );
     expect(ends.map(({ status, error }) => `${status} ${error}`)).toEqual(
       CHANGES.map(() => 'FAILED AwsRefused'),
     );
