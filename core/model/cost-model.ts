@@ -1,3 +1,14 @@
+import {
+  type Cost,
+  initialization,
+  lambdaUsd,
+  movingSeconds,
+  repositoryReads,
+  snapshotsMeanwhile,
+  stored,
+  sum,
+  transitions,
+} from './cost-parts.ts';
 import type { Estimate } from './estimate.ts';
 import { PRICES, SPEEDS, WEIGHTS } from './prices-and-speeds.ts';
 
@@ -6,8 +17,6 @@ const GIB = 1024 ** 3;
 const MB = 1e6;
 const BLOCK_BYTES = 512 * 1024;
 const HOUR_SECONDS = 3_600;
-// AWS counts a month as 730 hours.
-const MONTH_SECONDS = 730 * HOUR_SECONDS;
 // EC2 bills by the second, the first minute whole.
 const LEAST_BILLED_SECONDS = 60;
 
@@ -28,17 +37,22 @@ export interface BatchedDisk extends DiskWork {
 /** What becomes of the machine once its disks are there: it boots as it is, or VM Import converts it first. */
 export type ConversionWork = 'none' | 'import-image';
 
-export interface UploadWork {
-  readonly disks: readonly (BatchedDisk & { readonly partBytes: number })[];
+/** What all strategies have in common. */
+export interface Work {
   readonly conversion: ConversionWork;
+  /** Whether an instance is made ready beside the disks and gets them in the end; volumes alone want none. */
+  readonly target: 'instance' | 'none';
 }
 
-export interface HelperWork {
+export interface UploadWork extends Work {
+  readonly disks: readonly (BatchedDisk & { readonly partBytes: number })[];
+}
+
+export interface HelperWork extends Work {
   readonly disks: readonly (DiskWork & {
     /** What its volume takes in the long run, MiB/s. */
     readonly volumeMibps: number;
   })[];
-  readonly conversion: ConversionWork;
   /** What the helper moves in the long run, MB (10^6 bytes) a second. */
   readonly helperMBps: number;
   readonly helperHourUsd: number;
@@ -46,21 +60,17 @@ export interface HelperWork {
   readonly passes: number;
 }
 
-export interface DirectWork {
+export interface DirectWork extends Work {
   readonly disks: readonly (BatchedDisk & {
     /** Lambdas that write it at once. */
     readonly workers: number;
   })[];
-  readonly conversion: ConversionWork;
   /** PutSnapshotBlock calls a second that the account may make. */
   readonly accountPutsPerSecond: number;
 }
 
-type Cost = Estimate['costs'][number];
 type Step = Estimate['phases'][number];
 
-const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
-  items.reduce((total, item) => total + of(item), 0);
 const most = <T>(items: readonly T[], of: (item: T) => number): number =>
   items.reduce((found, item) => Math.max(found, of(item)), 0);
 
@@ -72,7 +82,8 @@ export const directFloorSeconds = (disk: DiskWork): number =>
   blocksOf(disk) / SPEEDS.snapshotPutsPerSecond.value;
 
 /** Strategy upload: RAW objects, ImportSnapshot, volumes made of the snapshots. */
-export function estimateUpload({ disks, conversion }: UploadWork): Estimate {
+export function estimateUpload(work: UploadWork): Estimate {
+  const { disks, conversion } = work;
   const chain = (disk: UploadWork['disks'][number]): { upload: number; rest: number } => ({
     upload: lambdaSeconds(disk, { bytes: disk.sizeBytes, atOnce: SPEEDS.batchesAtOnce.value }),
     // ImportImage takes the RAW objects themselves.
@@ -80,7 +91,7 @@ export function estimateUpload({ disks, conversion }: UploadWork): Estimate {
   });
   const whole = atOnce(disks, (disk) => chain(disk).upload + chain(disk).rest);
   const upload = atOnce(disks, (disk) => chain(disk).upload);
-  const phases = onWay(conversion, disks, [
+  const phases = onWay(work, [
     { what: 'temporary bucket', seconds: SPEEDS.bucketSeconds.value },
     { what: 'upload as RAW', seconds: upload },
     { what: 'import, and make volumes', seconds: whole - upload },
@@ -119,7 +130,7 @@ const importSnapshotSeconds = ({ sizeBytes }: DiskWork): number =>
 export function estimateHelper(work: HelperWork): Estimate {
   const { disks, conversion, helperHourUsd, passes } = work;
   const { seconds } = writingTime(work);
-  const phases = onWay(conversion, disks, [
+  const phases = onWay(work, [
     { what: 'helper comes up', seconds: SPEEDS.helperUpSeconds.value },
     { what: passes > 1 ? 'write, and read all back' : 'write', seconds },
     { what: 'detach from helper', seconds: SPEEDS.helperDownSeconds.value },
@@ -148,7 +159,8 @@ export function estimateHelper(work: HelperWork): Estimate {
 }
 
 /** Strategy direct: Lambdas put every block that is not zero into a snapshot; volumes made of the snapshots. */
-export function estimateDirect({ disks, conversion, accountPutsPerSecond }: DirectWork): Estimate {
+export function estimateDirect(work: DirectWork): Estimate {
+  const { disks, accountPutsPerSecond } = work;
   const share = SPEEDS.reachedShare.value;
   const ofDisk = (disk: DirectWork['disks'][number]): number =>
     Math.max(
@@ -162,7 +174,7 @@ export function estimateDirect({ disks, conversion, accountPutsPerSecond }: Dire
   const slowdown = bySnapshots === 0 ? 0 : writing / bySnapshots;
   const lambdaSecondsOf = (disk: DirectWork['disks'][number]): number =>
     Math.min(batchesOf(disk), disk.workers) * ofDisk(disk) * slowdown;
-  const phases = onWay(conversion, disks, [
+  const phases = onWay(work, [
     { what: 'write snapshots', seconds: writing },
     {
       what: 'complete them, and make volumes',
@@ -220,7 +232,10 @@ export function weightUsd({
 }
 
 /** The disks come ashore while the target is made ready; whatever takes longer counts. */
-function onWay(conversion: ConversionWork, disks: readonly DiskWork[], ofDisks: readonly Step[]): Step[] {
+function onWay(
+  { conversion, target, disks }: Work & { readonly disks: readonly DiskWork[] },
+  ofDisks: readonly Step[],
+): Step[] {
   const spare = SPEEDS.targetSeconds.value - sum(ofDisks, ({ seconds }) => seconds);
   // An imported machine's target is launched from its image: there is nothing to prepare beside the disks.
   const convert = {
@@ -229,12 +244,15 @@ function onWay(conversion: ConversionWork, disks: readonly DiskWork[], ofDisks: 
       SPEEDS.importImageSeconds.value +
       sum(disks, ({ sizeBytes }) => sizeBytes) / MIB / SPEEDS.importMibps.value,
   };
-  const target = { what: 'wait for the target', seconds: Math.max(0, spare) };
+  const wait = { what: 'wait for the target', seconds: Math.max(0, spare) };
+  const instance = [
+    conversion === 'none' ? wait : convert,
+    { what: 'attach, hand over', seconds: SPEEDS.attachSeconds.value },
+  ];
   return [
     { what: 'plan', seconds: SPEEDS.planSeconds.value },
     ...ofDisks,
-    conversion === 'none' ? target : convert,
-    { what: 'attach, hand over', seconds: SPEEDS.attachSeconds.value },
+    ...(target === 'none' ? [] : instance),
   ].filter(({ seconds }) => seconds > 0);
 }
 
@@ -280,43 +298,3 @@ function lambdaSeconds(
   const longestBatch = Math.min(bytes, disk.batchBytes);
   return Math.max(oneAfterAnother, longestBatch) / MIB / SPEEDS.lambdaMibps.value;
 }
-
-const lambdaUsd = (lambdaSeconds: number): number =>
-  lambdaSeconds * SPEEDS.lambdaGb.value * PRICES.lambdaGbSecond.value;
-
-const movingSeconds = (bytes: number): number => bytes / MIB / SPEEDS.lambdaMibps.value;
-
-const stored = (bytes: number, seconds: number, gibMonthUsd: number): number =>
-  (bytes / GIB) * (seconds / MONTH_SECONDS) * gibMonthUsd;
-
-const snapshotsMeanwhile = (disks: readonly DiskWork[], seconds: number): Cost => ({
-  what: 'snapshots meanwhile',
-  usd: stored(
-    sum(disks, ({ writtenBytes }) => writtenBytes),
-    seconds,
-    PRICES.snapshotGibMonth.value,
-  ),
-});
-
-const repositoryReads = (disks: readonly DiskWork[]): Cost => ({
-  what: 'reads of the repository',
-  usd:
-    (sum(disks, ({ writtenBytes }) => writtenBytes) / MIB / SPEEDS.compression.value / SPEEDS.readMib.value) *
-    PRICES.s3Get.value,
-});
-
-function transitions(disks: readonly DiskWork[], batches: number, seconds: number): Cost {
-  const ofDisk = SPEEDS.transitionsOfDisk.value + (seconds / 60) * SPEEDS.transitionsOfMinute.value;
-  const count =
-    SPEEDS.transitionsOfRestore.value + disks.length * ofDisk + batches * SPEEDS.transitionsOfBatch.value;
-  return { what: 'Step Functions', usd: count * PRICES.stateTransition.value };
-}
-
-const initialization = (disks: readonly DiskWork[]): Cost => ({
-  what: 'initialization at the provisioned rate',
-  usd: sum(
-    disks,
-    ({ writtenBytes, initializationMibps = 0 }) =>
-      (writtenBytes / GIB) * PRICES.initializationGib.value * (initializationMibps / 300),
-  ),
-});

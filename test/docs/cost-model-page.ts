@@ -32,7 +32,7 @@ const numberOf = (value: number): string => value.toLocaleString('en-US', { maxi
 /** One TiB, every block of it written, as each strategy would do it. */
 function workedExample(): string {
   const disk = { sizeBytes: TIB, writtenBytes: TIB };
-  const work = { conversion: 'none' } as const;
+  const work = { conversion: 'none', target: 'instance' } as const;
   const helperHourUsd = 4 * (VCPU_HOUR_USD.c8gb ?? 0);
   const examples: [string, Estimate][] = [
     ['upload', estimateUpload({ ...work, disks: [{ ...disk, batchBytes: 16 * GIB, partBytes: GIB }] })],

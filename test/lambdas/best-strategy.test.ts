@@ -25,7 +25,11 @@ function candidates({ size, written, disks = 1, volumeMibps = 125, puts = 5_000,
     volumeMibps,
     workers: 12,
   };
-  const work = { disks: Array.from({ length: disks }, () => disk), conversion: 'none' } as const;
+  const work = {
+    disks: Array.from({ length: disks }, () => disk),
+    conversion: 'none',
+    target: 'instance',
+  } as const;
   // A c8gb.xlarge: 4 vCPUs, 781.25 MB/s.
   const helper = { helperMBps: 781.25, helperHourUsd: 0.237, passes: 1 };
   const all = {

@@ -34,7 +34,12 @@ describe('one TiB that is not zero, worked out by hand', () => {
   const disk = fullDisk(TIB);
 
   it('by direct: 2,097,152 puts at $0.006 a thousand, 35.0 minutes at the least', () => {
-    const estimate = estimateDirect({ disks: [disk], conversion: 'none', accountPutsPerSecond: 5_000 });
+    const estimate = estimateDirect({
+      disks: [disk],
+      conversion: 'none',
+      target: 'instance',
+      accountPutsPerSecond: 5_000,
+    });
     // 2^40 / 2^19 = 2^21
     expect(blocksOf(disk)).toBe(2_097_152);
     // 2,097,152 x 0.000006
@@ -55,7 +60,12 @@ describe('one TiB that is not zero, worked out by hand', () => {
 
   it('by direct, filled at 300 MiB/s: 58 minutes and $3.69 more', () => {
     const disks = [{ ...disk, initializationMibps: 300 }];
-    const estimate = estimateDirect({ disks, conversion: 'none', accountPutsPerSecond: 5_000 });
+    const estimate = estimateDirect({
+      disks,
+      conversion: 'none',
+      target: 'instance',
+      accountPutsPerSecond: 5_000,
+    });
     // 2^20 MiB / 300 = 3,495.3 s = 58.3 min
     expect(estimate.fullSpeedSeconds - estimate.bootableSeconds).toBeCloseTo(3_495.25, 1);
     expect(estimate.fullSpeed).toBe('provisioned');
@@ -66,7 +76,7 @@ describe('one TiB that is not zero, worked out by hand', () => {
   it('by a helper: as long as its volume takes, for its hours', () => {
     // c8gb.xlarge: 4 vCPUs at $0.05925, 781.25 MB/s
     const work = { disks: [disk], helperMBps: 781.25, helperHourUsd: 0.237, passes: 1 };
-    const estimate = estimateHelper({ ...work, conversion: 'none' });
+    const estimate = estimateHelper({ ...work, conversion: 'none', target: 'instance' });
     // 2^20 MiB / 125 = 8,388.608 s
     expect(secondsOf(estimate, 'write')).toBeCloseTo(8_388.608, 6);
     // + 90 up + 30 down = 8,508.608 s = 2.3635 h at $0.237
@@ -86,7 +96,7 @@ describe('one TiB that is not zero, worked out by hand', () => {
   });
 
   it('by upload: 1,024 parts, Lambda seconds at 75 MiB/s, and VM Import’s pace', () => {
-    const estimate = estimateUpload({ disks: [disk], conversion: 'none' });
+    const estimate = estimateUpload({ disks: [disk], conversion: 'none', target: 'instance' });
     // 1,024 x 0.000005
     expect(costOf(estimate, 'S3 requests')).toBeCloseTo(0.005_12, 9);
     // 2^20 MiB / 75 = 13,981.01 s x 2 GB x 0.0000133334
@@ -105,7 +115,10 @@ describe('one TiB that is not zero, worked out by hand', () => {
 describe('the account’s budget of puts', () => {
   const five = Array.from({ length: 5 }, () => fullDisk(TIB));
   const writing = (accountPutsPerSecond: number) =>
-    secondsOf(estimateDirect({ disks: five, conversion: 'none', accountPutsPerSecond }), 'write snapshots');
+    secondsOf(
+      estimateDirect({ disks: five, conversion: 'none', target: 'instance', accountPutsPerSecond }),
+      'write snapshots',
+    );
 
   it('lets five snapshots go at full rate where it is 5,000, and one where it is 1,000', () => {
     expect(writing(5_000)).toBeCloseTo(2_207.528, 2);
@@ -116,22 +129,35 @@ describe('the account’s budget of puts', () => {
 describe('a small machine', () => {
   it('waits for its target, whichever way its disks come', () => {
     const disk = { ...fullDisk(8 * GIB), writtenBytes: GIB, batchBytes: GIB };
-    const direct = estimateDirect({ disks: [disk], conversion: 'none', accountPutsPerSecond: 1_000 });
+    const direct = estimateDirect({
+      disks: [disk],
+      conversion: 'none',
+      target: 'instance',
+      accountPutsPerSecond: 1_000,
+    });
     // 15 plan + 180 target + 45 attach: the disk itself is there after 2 s of puts (or 14 s of one Lambda) and 90 s more.
     expect(direct.bootableSeconds).toBeCloseTo(240, 6);
     expect(secondsOf(direct, 'write snapshots')).toBeCloseTo(1_024 / 75, 6);
   });
 
+  it('waits for none where volumes alone are asked for', () => {
+    const disk = { ...fullDisk(8 * GIB), writtenBytes: GIB, batchBytes: GIB };
+    const work = { disks: [disk], conversion: 'none', target: 'none' } as const;
+    const direct = estimateDirect({ ...work, accountPutsPerSecond: 1_000 });
+    // 15 plan + 13.7 of one Lambda + 60 complete + 30 volume
+    expect(direct.bootableSeconds).toBeCloseTo(118.653, 2);
+  });
+
   it('is converted after its disks are there, where it is not from EC2', () => {
     const disk = { ...fullDisk(8 * GIB), writtenBytes: GIB };
     const work = { disks: [disk], helperMBps: 781.25, helperHourUsd: 0.237, passes: 1 };
-    const converted = estimateHelper({ ...work, conversion: 'import-image' });
+    const converted = estimateHelper({ ...work, conversion: 'import-image', target: 'instance' });
     // 40 min + 8,192 MiB / 60
     expect(secondsOf(converted, 'convert by ImportImage')).toBeCloseTo(2_536.533, 2);
     // Its volumes come from the image's snapshots then.
     expect(converted.fullSpeed).toBe('assumed');
     // ImportImage takes RAW objects as they are: no snapshot is imported before.
-    const uploaded = estimateUpload({ ...work, conversion: 'import-image' });
+    const uploaded = estimateUpload({ ...work, conversion: 'import-image', target: 'instance' });
     expect(uploaded.phases.map(({ what }) => what)).not.toContain('import, and make volumes');
     expect(uploaded.bootableSeconds).toBeLessThan(converted.bootableSeconds + 120);
   });
@@ -161,15 +187,21 @@ describe('every estimate', () => {
       ...(rate === undefined ? {} : { initializationMibps: rate }),
     }));
   const estimates = (of: Machine, share?: number): Estimate[] => [
-    estimateUpload({ disks: work(of, share), conversion: 'none' }),
+    estimateUpload({ disks: work(of, share), conversion: 'none', target: 'instance' }),
     estimateHelper({
       disks: work(of, share),
       conversion: 'none',
+      target: 'instance',
       helperMBps: 781.25,
       helperHourUsd: 0.237,
       passes: 1,
     }),
-    estimateDirect({ disks: work(of, share), conversion: 'none', accountPutsPerSecond: of.budget }),
+    estimateDirect({
+      disks: work(of, share),
+      conversion: 'none',
+      target: 'instance',
+      accountPutsPerSecond: of.budget,
+    }),
   ];
 
   it('adds up, and is never at full speed before it can boot', () => {

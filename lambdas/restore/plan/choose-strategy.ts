@@ -61,7 +61,9 @@ export async function chooseStrategy(
 const candidateOf = ({ name, plan, findings }: StrategyOption) => ({
   name,
   estimate: plan?.estimate,
-  problems: findings.errors.map(({ value, problem }) => `${value}: ${problem}`),
+  problems: findings.errors.map(({ value, problem }) =>
+    value === 'nothing' ? problem : `${value}: ${problem}`,
+  ),
 });
 
 function checkHelperUnused(

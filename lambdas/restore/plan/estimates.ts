@@ -1,4 +1,4 @@
-import { estimateDirect, estimateHelper, estimateUpload } from '../../../core/model/cost-model.ts';
+import { estimateDirect, estimateHelper, estimateUpload, type Work } from '../../../core/model/cost-model.ts';
 import type { Estimate } from '../../../core/model/estimate.ts';
 import type { Manifest } from '../../../core/model/manifest.ts';
 import type { Conversion, PlannedDisk } from '../../../core/model/plan.ts';
@@ -33,18 +33,21 @@ function workOf(manifest: Manifest) {
   });
 }
 
+/** What becomes of the disks, whichever way they come. */
+const placeOf = ({ request, conversion }: EstimateFacts): Work => ({
+  conversion: conversion?.kind ?? 'none',
+  target: request.restoreTo === 'volumes' ? 'none' : 'instance',
+});
+
 /** Of disks that are planned to be uploaded. */
-export function estimateOfUpload(
-  disks: readonly PlannedDisk[],
-  { manifest, conversion }: EstimateFacts,
-): Estimate {
-  const basic = workOf(manifest);
+export function estimateOfUpload(disks: readonly PlannedDisk[], facts: EstimateFacts): Estimate {
+  const basic = workOf(facts.manifest);
   const work = disks.map((disk) => ({
     ...basic(disk),
     batchBytes: (disk.upload?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
     partBytes: (disk.upload?.partSegments ?? disk.segmentCount) * disk.segmentBytes,
   }));
-  return estimateUpload({ disks: work, conversion: conversion?.kind ?? 'none' });
+  return estimateUpload({ disks: work, ...placeOf(facts) });
 }
 
 /** Of disks that a helper of this type writes. */
@@ -52,7 +55,7 @@ export function estimateOfHelper(
   disks: readonly PlannedDisk[],
   facts: EstimateFacts & { readonly type: HelperType },
 ): Estimate {
-  return estimateHelper({ ...helperWork(disks, facts), conversion: facts.conversion?.kind ?? 'none' });
+  return estimateHelper({ ...helperWork(disks, facts), ...placeOf(facts) });
 }
 
 /** What the model needs to know of a helper's work. */
@@ -75,13 +78,14 @@ const familyOf = ({ name }: HelperType): string => name.split('.')[0] ?? name;
 /** Of disks that are planned to be written to snapshots directly. */
 export function estimateOfDirect(
   disks: readonly PlannedDisk[],
-  { manifest, conversion, accountPutsPerSecond }: EstimateFacts & { readonly accountPutsPerSecond: number },
+  facts: EstimateFacts & { readonly accountPutsPerSecond: number },
 ): Estimate {
+  const { manifest, accountPutsPerSecond } = facts;
   const basic = workOf(manifest);
   const work = disks.map((disk) => ({
     ...basic(disk),
     batchBytes: (disk.direct?.batchSegments ?? disk.segmentCount) * disk.segmentBytes,
     workers: workersFor(disk, { disks, accountPutsPerSecond }),
   }));
-  return estimateDirect({ disks: work, conversion: conversion?.kind ?? 'none', accountPutsPerSecond });
+  return estimateDirect({ disks: work, ...placeOf(facts), accountPutsPerSecond });
 }
