@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -286,15 +287,35 @@ export async function isRestored(volumeFile: string, { bytes }: TestDisk): Promi
   try {
     const { size } = await file.stat();
     if (size !== Math.ceil(bytes.length / GIB) * GIB) return false;
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, offset);
-      const expected = offset < bytes.length ? Buffer.alloc(bytesRead) : ZEROS.subarray(0, bytesRead);
-      if (offset < bytes.length) expected.set(bytes.subarray(offset, offset + bytesRead));
-      if (!chunk.subarray(0, bytesRead).equals(expected)) return false;
+    const differs = async (offset: number, length: number, expected: Buffer): Promise<boolean> => {
+      const chunk = Buffer.alloc(length);
+      const { bytesRead } = await file.read(chunk, 0, length, offset);
+      return bytesRead !== length || !chunk.equals(expected);
+    };
+    for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) {
+      const expected = bytes.subarray(offset, offset + CHUNK_BYTES);
+      if (await differs(offset, expected.length, expected)) return false;
+    }
+    for (const [from, to] of allocatedRanges(volumeFile, size)) {
+      for (let offset = Math.max(from, bytes.length); offset < to; offset += CHUNK_BYTES) {
+        const length = Math.min(CHUNK_BYTES, to - offset);
+        if (await differs(offset, length, ZEROS.subarray(0, length))) return false;
+      }
     }
     return true;
   } finally {
     await file.close();
   }
+}
+
+const FRAG_BYTES = 1_024;
+
+/** Where a file has storage at all, by the file system's own word; all of it where filefrag is not there to ask. */
+function allocatedRanges(path: string, size: number): [from: number, to: number][] {
+  const { status, stdout } = spawnSync('filefrag', ['-v', `-b${FRAG_BYTES}`, path], { encoding: 'utf8' });
+  if (status !== 0) return [[0, size]];
+  return [...stdout.matchAll(/^\s*\d+:\s+(\d+)\.\.\s*(\d+):/gm)].map(([, first, last]) => [
+    Number(first) * FRAG_BYTES,
+    Math.min((Number(last) + 1) * FRAG_BYTES, size),
+  ]);
 }
