@@ -80,13 +80,15 @@ some tens of percent, and the model does not know them. What VM Import takes is 
 ## What is told
 
 - **Bootable**: from the start of the restore until the instance may be started with all its disks. Starting it, and the
-  machine's own boot, come on top.
+  machine's own boot, come on top. Of volumes alone: until they are there.
 - **At full speed**: until every volume gives what it is made for. A volume that began empty (strategy helper) does at
   once. One that is made of a snapshot is filled while it is used, at a rate that AWS does not name, or at the rate of
   \`disks[].initializationRate\`.
 - **Cost**: what the restore itself adds to the bill. Not in it: the restored volumes, which are the result and cost the same
   whichever way they come; the minute or two that the target runs before it is stopped; keys of KMS; data transfer, which
   is free within a Region (a NAT gateway's is not).
+
+A restore's result holds the estimate beside what it took (\`measured\`), and \`landfall show\` tells both.
 
 ## How it is reckoned
 
