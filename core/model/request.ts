@@ -235,7 +235,9 @@ export const restoreRequestSchema = z.strictObject({
   onFailure: z
     .enum(['cleanUp', 'keep'])
     .default('cleanUp')
-    .describe('`keep` leaves what was made, for inspection; whoever asked for it removes it'),
+    .describe(
+      '`keep` leaves what was made, for inspection, but for helpers, which always end; whoever asked for it removes it',
+    ),
 });
 
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;
