@@ -109,6 +109,24 @@ describe('the plan of a good request', () => {
   });
 });
 
+describe('the plan of a machine from elsewhere', () => {
+  it('counts the conversion in, and names what it makes', async () => {
+    const point = await bench.backUp([sparseDisk('root', 9 * MIB, { boot: true })], {
+      name: 'esx01',
+      kind: 'vmware',
+      operatingSystem: 'Ubuntu 22.04',
+    });
+    const { report } = await plan({ ...good(), restorePoint: point, strategy: 'direct' });
+    expect(report.possible).toBe(true);
+    const { estimate } = report.strategies.find(({ name }) => name === 'direct') ?? {};
+    expect(estimate?.phases.map(({ what }) => what)).toContain('convert by ImportImage');
+    const temporary = report.resources.filter(({ role }) => role === 'temporary').map(({ kind }) => kind);
+    expect(temporary.sort()).toEqual(
+      ['image', 'image-import-task', 'security-group', 'snapshot', 'snapshot'].sort(),
+    );
+  });
+});
+
 describe('what auto takes', () => {
   it('is possible: a helper that the account has no vCPUs for beside the target is none', async () => {
     // The target takes 2, and so does the smallest helper that carries two volumes.

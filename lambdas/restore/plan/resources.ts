@@ -40,7 +40,10 @@ function ofTarget({ target }: Planned): PlannedResource[] {
   return [
     ...image,
     temporary('security-group', 'without any rule, for the target until it is handed over'),
-    temporary('volume', 'root that the target is launched with, taken away again'),
+    // An imported image brings the machine's own root.
+    ...(launchImage.kind === 'imported'
+      ? []
+      : [temporary('volume', 'root that the target is launched with, taken away again')]),
   ];
 }
 
