@@ -9,33 +9,19 @@ import { planDirect } from '../../lambdas/restore/plan/direct.ts';
 import { defaultPutsPerSecond } from '../../lambdas/restore/plan/direct-quota.ts';
 import { Findings } from '../../lambdas/restore/plan/findings.ts';
 import { type Region, startRegion } from '../../local/region.ts';
+import { FUNCTION_ENVIRONMENT } from '../support/function-environment.ts';
 
 const GIB = 1_024 ** 3;
 const TIB = 1_024 ** 4;
 const BLOCK_BYTES = 524_288;
 const KEY_ARN = 'arn:aws:kms:us-east-1:123456789012:key/0123-4567';
 
-const environment = {
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  ACCOUNT_ID: '123456789012',
-  CONTROL_BUCKET: 'control',
-  REPOSITORY_URL: 's3://repository',
-  IMPORT_ROLE_NAME: 'import',
-  INSTANCE_PROFILES: 'none',
-  HELPER_PROFILE_NAME: 'helper-profile',
-  HELPER_ROLE_ID: 'AROAHELPER',
-  HELPER_BUNDLE_URL: 's3://assets/helper.tar.gz',
-  HELPER_BUNDLE_SHA256: 'b'.repeat(64),
-};
-
 let region: Region;
 let stateFolder: string;
 beforeAll(async () => {
   stateFolder = await mkdtemp(join(tmpdir(), 'landfall-plan-direct-'));
   region = await startRegion({ stateFolder, port: 0 });
-  Object.assign(process.env, environment, { AWS_ENDPOINT_URL: region.endpoint });
+  Object.assign(process.env, FUNCTION_ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
 });
 afterAll(async () => {
   await region.stop();

@@ -21,21 +21,8 @@ import { Findings } from '../../lambdas/restore/plan/findings.ts';
 import { ec2 } from '../../lambdas/runtime/ec2.ts';
 import { kms } from '../../lambdas/runtime/kms.ts';
 import { type Region, startRegion } from '../../local/region.ts';
+import { FUNCTION_ENVIRONMENT } from '../support/function-environment.ts';
 
-const ENVIRONMENT = {
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  ACCOUNT_ID: '123456789012',
-  CONTROL_BUCKET: 'control',
-  REPOSITORY_URL: 's3://repository',
-  IMPORT_ROLE_NAME: 'import',
-  INSTANCE_PROFILES: 'none',
-  HELPER_PROFILE_NAME: 'helper-profile',
-  HELPER_ROLE_ID: 'AROAHELPER',
-  HELPER_BUNDLE_URL: 's3://assets/helper.tar.gz',
-  HELPER_BUNDLE_SHA256: 'b'.repeat(64),
-};
 const MRK = `mrk-${'0'.repeat(32)}`;
 
 let region: Region;
@@ -43,7 +30,7 @@ let stateFolder: string;
 beforeAll(async () => {
   stateFolder = await mkdtemp(join(tmpdir(), 'landfall-encryption-'));
   region = await startRegion({ stateFolder, port: 0 });
-  Object.assign(process.env, ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
+  Object.assign(process.env, FUNCTION_ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
 });
 afterEach(async () => {
   vi.restoreAllMocks();

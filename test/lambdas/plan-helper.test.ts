@@ -21,6 +21,7 @@ import { Findings } from '../../lambdas/restore/plan/findings.ts';
 import { describeSubnet } from '../../lambdas/runtime/describe.ts';
 import { ec2 } from '../../lambdas/runtime/ec2.ts';
 import { type Region, startRegion } from '../../local/region.ts';
+import { FUNCTION_ENVIRONMENT } from '../support/function-environment.ts';
 
 const GIB = 1_024 ** 3;
 const TIB = 1_024 ** 4;
@@ -31,21 +32,6 @@ const SUBNETS = ['subnet-0a11d0000000000a1', 'subnet-0a11d0000000000b2', 'subnet
 const S3_LIST = 'pl-63a5400a';
 const ZONE_B = 'us-east-1b';
 
-const environment = {
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  ACCOUNT_ID: '123456789012',
-  CONTROL_BUCKET: 'control',
-  REPOSITORY_URL: 's3://repository',
-  IMPORT_ROLE_NAME: 'import',
-  INSTANCE_PROFILES: 'none',
-  HELPER_PROFILE_NAME: 'helper-profile',
-  HELPER_ROLE_ID: 'AROAHELPER',
-  HELPER_BUNDLE_URL: 's3://assets/helper.tar.gz',
-  HELPER_BUNDLE_SHA256: 'b'.repeat(64),
-};
-
 let region: Region;
 let stateFolder: string;
 /** A VPC that has no way to S3, its subnet in zone b. */
@@ -54,7 +40,7 @@ let closed: { vpcId: string; subnetId: string };
 beforeAll(async () => {
   stateFolder = await mkdtemp(join(tmpdir(), 'landfall-plan-'));
   region = await startRegion({ stateFolder, port: 0 });
-  Object.assign(process.env, environment, { AWS_ENDPOINT_URL: region.endpoint });
+  Object.assign(process.env, FUNCTION_ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
   const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: '10.9.0.0/16' }));
   const vpcId = Vpc?.VpcId ?? '';
   const { Subnet: subnet } = await ec2.send(

@@ -9,6 +9,7 @@ import { decide } from '../../lambdas/restore/plan/decide.ts';
 import { Findings } from '../../lambdas/restore/plan/findings.ts';
 import { ec2 } from '../../lambdas/runtime/ec2.ts';
 import { type Region, startRegion } from '../../local/region.ts';
+import { FUNCTION_ENVIRONMENT } from '../support/function-environment.ts';
 
 /*
  * What the plan makes of a request's wishes, and of what it leaves to the source, against EC2's answers.
@@ -20,27 +21,12 @@ const SUBNET_A = 'subnet-0a11d0000000000a1';
 const SUBNET_B = 'subnet-0a11d0000000000b2';
 const NO_SUBNET = 'subnet-0123456789abcdef0';
 
-const environment = {
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  ACCOUNT_ID: '123456789012',
-  CONTROL_BUCKET: 'control',
-  REPOSITORY_URL: 's3://repository',
-  IMPORT_ROLE_NAME: 'import',
-  INSTANCE_PROFILES: 'none',
-  HELPER_PROFILE_NAME: 'helper-profile',
-  HELPER_ROLE_ID: 'AROAHELPER',
-  HELPER_BUNDLE_URL: 's3://assets/helper.tar.gz',
-  HELPER_BUNDLE_SHA256: 'b'.repeat(64),
-};
-
 let region: Region;
 let stateFolder: string;
 beforeAll(async () => {
   stateFolder = await mkdtemp(join(tmpdir(), 'landfall-plan-'));
   region = await startRegion({ stateFolder, port: 0 });
-  Object.assign(process.env, environment, { AWS_ENDPOINT_URL: region.endpoint });
+  Object.assign(process.env, FUNCTION_ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
 });
 afterEach(() => vi.restoreAllMocks());
 afterAll(async () => {

@@ -16,27 +16,13 @@ import { handler } from '../../lambdas/restore/write-snapshot-batch.ts';
 import { readRecord, writeRecord } from '../../lambdas/runtime/control-bucket.ts';
 import { s3 } from '../../lambdas/runtime/s3.ts';
 import { type Region, startRegion } from '../../local/region.ts';
+import { FUNCTION_ENVIRONMENT } from '../support/function-environment.ts';
 
 const MIB = 1_024 ** 2;
 const BLOCK_BYTES = 524_288;
 const SEGMENT_BYTES = 8 * MIB;
 const BLOCKS = 40;
 const LAMBDA_MS = 900_000;
-
-const environment = {
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  ACCOUNT_ID: '123456789012',
-  CONTROL_BUCKET: 'control',
-  REPOSITORY_URL: 's3://repository',
-  IMPORT_ROLE_NAME: 'import',
-  INSTANCE_PROFILES: 'none',
-  HELPER_PROFILE_NAME: 'helper-profile',
-  HELPER_ROLE_ID: 'AROAHELPER',
-  HELPER_BUNDLE_URL: 's3://assets/helper.tar.gz',
-  HELPER_BUNDLE_SHA256: 'b'.repeat(64),
-};
 
 let region: Region;
 let stateFolder: string;
@@ -49,7 +35,7 @@ const disk = randomBytes(BLOCKS * BLOCK_BYTES - 1_000).fill(0, 8 * BLOCK_BYTES, 
 beforeAll(async () => {
   stateFolder = await mkdtemp(join(tmpdir(), 'landfall-batch-'));
   region = await startRegion({ stateFolder, port: 0 });
-  Object.assign(process.env, environment, { AWS_ENDPOINT_URL: region.endpoint });
+  Object.assign(process.env, FUNCTION_ENVIRONMENT, { AWS_ENDPOINT_URL: region.endpoint });
   ebs = new EBSClient({ region: 'us-east-1' });
   for (const Bucket of ['control', 'repository']) await s3.send(new CreateBucketCommand({ Bucket }));
   const repository = await createRepository(makeS3Store({ client: s3, bucket: 'repository', prefix: '' }));
