@@ -7,7 +7,7 @@ import { makeNvmeDevices } from './devices/nvme-devices.ts';
 import { InvalidArguments } from './errors.ts';
 import { limitsFor } from './life/limits.ts';
 import { live } from './life/live.ts';
-import { FLUSHES_AT_ONCE, READ_BUFFERS } from './work/memory.ts';
+import { FLUSHES_AT_ONCE, READ_BUFFERS } from './writing/memory.ts';
 
 export const EXIT = { over: 0, crashed: 1, badArguments: 2, interrupted: 3 } as const;
 

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HelperOrders, HelperReport } from '../../core/model/helper.ts';
 import type { Store } from '../../core/repository/index.ts';
 import { OrdersChanged, type OrdersInvalid, StorageUnreachable } from '../errors.ts';
-import { carryOut } from '../work/carry-out.ts';
-import type { Tools } from '../work/tools.ts';
+import { carryOut } from '../writing/carry-out.ts';
+import type { Tools } from '../writing/tools.ts';
 import { causeOf, describeDisks, describeError, type LifeState, progressOf, resumeState } from './state.ts';
 
 /** What becomes of a helper's orders. */

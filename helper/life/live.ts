@@ -3,7 +3,7 @@ import type { HelperReport } from '../../core/model/helper.ts';
 import type { Store } from '../../core/repository/index.ts';
 import { patiently } from '../channel/patience.ts';
 import { Interrupted, OrdersInvalid, StorageUnreachable, WorkStalled } from '../errors.ts';
-import { patienceOf, type Tools } from '../work/tools.ts';
+import { patienceOf, type Tools } from '../writing/tools.ts';
 import { type Assignment, makeAssignment } from './assignment.ts';
 import { makeReporter } from './reporter.ts';
 import { describeDisks, type LifeState } from './state.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { everyBlock, sampledBlocks } from '../../helper/disk/read-back-blocks.ts';
-import { unfinishedRanges } from '../../helper/work/job.ts';
-import { makeSegmentPool } from '../../helper/work/segment-pool.ts';
-import { together } from '../../helper/work/together.ts';
+import { unfinishedRanges } from '../../helper/writing/job.ts';
+import { makeSegmentPool } from '../../helper/writing/segment-pool.ts';
+import { together } from '../../helper/writing/together.ts';
 
 const BLOCK = 524_288;
 
